@@ -1,0 +1,6 @@
+#![no_main]
+use acquire_fuzz::KEY;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    let _ = KEY.decrypt(bytes);
+});

@@ -1,0 +1,7 @@
+#![no_main]
+use acquire_envelope::Limits;
+use acquire_fuzz::{Ring, sealed};
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    let _ = acquire_envelope::request::open(&sealed(bytes), &Ring, &Limits::default());
+});

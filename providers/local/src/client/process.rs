@@ -1,0 +1,204 @@
+use super::files;
+use acquire_model::Clock;
+use acquire_provider::{Context, Error};
+use rustix::process::{Pid, Signal, kill_process};
+use serde::{Deserialize, Serialize};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+/// How long a host may take to listen.
+const START_SECONDS_MAX: u64 = 15;
+/// How long a host may take to end after it was asked to; then it is killed.
+const STOP_SECONDS_MAX: u64 = 15;
+/// How often its state is looked at.
+const POLL: Duration = Duration::from_millis(4);
+/// A log larger than this is set aside when the host starts.
+const LOG_BYTES_MAX: u64 = 10 << 20;
+
+/// The variables by which a host process knows what it is.
+pub(crate) const DATA_VARIABLE: &str = "ACQUIRE_HOST_DATA";
+/// Where the host key lies.
+pub(crate) const CONFIGURATION_VARIABLE: &str = "ACQUIRE_HOST_CONFIGURATION";
+/// Whose host it is.
+pub(crate) const LINEAGE_VARIABLE: &str = "ACQUIRE_HOST_LINEAGE";
+
+/// What a running host says of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Running {
+    pub(crate) pid: u32,
+    /// Where it listens, such as `127.0.0.1:8080`.
+    pub(crate) address: String,
+    /// `http` or `https`.
+    pub(crate) scheme: String,
+    /// SHA-256 of its binary.
+    pub(crate) binary: String,
+}
+
+/// What the host is told, beside the records.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Settings {
+    /// Where to listen, `ADDRESS:PORT`; port 0 means any free one.
+    pub(crate) listen: String,
+    /// PEM files for TLS.
+    pub(crate) certificate: Option<PathBuf>,
+    pub(crate) certificate_key: Option<PathBuf>,
+}
+
+/// The files of the host of one deployment.
+#[derive(Clone, Debug)]
+pub(crate) struct Home(PathBuf);
+
+impl Home {
+    pub(crate) fn new(data: &Path) -> Self {
+        Self(data.join("host"))
+    }
+
+    pub(crate) fn directory(&self) -> &Path {
+        &self.0
+    }
+
+    pub(crate) fn log(&self) -> PathBuf {
+        self.0.join("host.log")
+    }
+
+    fn running_file(&self) -> PathBuf {
+        self.0.join("running.json")
+    }
+
+    fn settings_file(&self) -> PathBuf {
+        self.0.join("settings.json")
+    }
+
+    /// Takes the lock that a living host holds. `None` if a host lives.
+    pub(crate) fn lock(&self) -> Result<Option<File>, Error> {
+        files::make_directory(&self.0)?;
+        let path = self.0.join("lock");
+        let file = OpenOptions::new()
+            .create(true)
+            .write(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .map_err(|error| files::failed("open", &path, &error))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(files::failed("lock", &path, &error)),
+        }
+    }
+
+    /// What the living host says of itself; `None` if none lives, or it does not listen yet.
+    pub(crate) fn running(&self) -> Result<Option<Running>, Error> {
+        if !self.0.exists() || self.lock()?.is_some() {
+            return Ok(None);
+        }
+        Ok(files::read(&self.running_file())?.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+    }
+
+    pub(crate) fn write_running(&self, running: &Running) -> Result<(), Error> {
+        let bytes = serde_json::to_vec(running).map_err(|error| Error::Bug(error.to_string()))?;
+        files::replace(&self.running_file(), &bytes)
+    }
+
+    pub(crate) fn remove_running(&self) -> Result<(), Error> {
+        files::remove(&self.running_file())
+    }
+
+    /// Where the host listened last: with `listen: auto` it comes back there, since that is where it is registered.
+    pub(crate) fn last_address(&self) -> Option<String> {
+        std::fs::read_to_string(self.0.join("address")).ok()
+    }
+
+    pub(crate) fn write_last_address(&self, address: &str) -> Result<(), Error> {
+        files::replace(&self.0.join("address"), address.as_bytes())
+    }
+
+    pub(crate) fn settings(&self) -> Result<Settings, Error> {
+        let path = self.settings_file();
+        let bytes = files::read(&path)?.ok_or_else(|| Error::NotFound(format!("{} is missing", path.display())))?;
+        serde_json::from_slice(&bytes).map_err(|error| Error::Invalid(format!("{} is damaged: {error}", path.display())))
+    }
+
+    pub(crate) fn write_settings(&self, settings: &Settings) -> Result<(), Error> {
+        files::make_directory(&self.0)?;
+        let bytes = serde_json::to_vec(settings).map_err(|error| Error::Bug(error.to_string()))?;
+        files::replace(&self.settings_file(), &bytes)
+    }
+
+    /// The last lines of the log.
+    pub(crate) fn log_lines(&self, most: usize) -> Result<Vec<String>, Error> {
+        let bytes = files::read(&self.log())?.unwrap_or_default();
+        let text = String::from_utf8_lossy(&bytes);
+        let lines: Vec<&str> = text.lines().collect();
+        Ok(lines.iter().skip(lines.len().saturating_sub(most)).map(|line| (*line).to_owned()).collect())
+    }
+
+    /// Starts the host and waits until it listens.
+    pub(crate) async fn start(&self, cx: &Context) -> Result<Running, Error> {
+        let mut child = self.spawn(cx)?;
+        let deadline = cx.clock.monotonic() + Duration::from_secs(START_SECONDS_MAX);
+        loop {
+            if let Some(running) = self.running()?.filter(|running| running.pid == child.id()) {
+                return Ok(running);
+            }
+            let ended = child.try_wait().map_err(|error| Error::Unavailable(error.to_string()))?;
+            if ended.is_some() || cx.clock.monotonic() > deadline {
+                let _ = child.kill();
+                let last = self.log_lines(1)?.pop().unwrap_or_else(|| "it said nothing".to_owned());
+                return Err(Error::Invalid(format!("the host did not start: {last} (whole log: {})", self.log().display())));
+            }
+            cx.clock.sleep(POLL).await;
+        }
+    }
+
+    fn spawn(&self, cx: &Context) -> Result<Child, Error> {
+        self.remove_running()?;
+        let log = self.log();
+        if std::fs::metadata(&log).is_ok_and(|metadata| metadata.len() > LOG_BYTES_MAX) {
+            std::fs::rename(&log, log.with_extension("log.1")).map_err(|error| files::failed("set aside", &log, &error))?;
+        }
+        let open = || OpenOptions::new().create(true).append(true).mode(0o600).open(&log);
+        let (out, err) = open().and_then(|out| Ok((out, open()?))).map_err(|error| files::failed("open", &log, &error))?;
+        let deployment = &cx.deployment;
+        Command::new(&deployment.binary.path)
+            .arg("serve")
+            .env(DATA_VARIABLE, &deployment.data)
+            .env(CONFIGURATION_VARIABLE, &deployment.configuration)
+            .env(LINEAGE_VARIABLE, deployment.lineage.as_str())
+            .current_dir("/")
+            .stdin(Stdio::null())
+            .stdout(out)
+            .stderr(err)
+            .process_group(0)
+            .spawn()
+            .map_err(|error| files::failed("start", &deployment.binary.path, &error))
+    }
+
+    /// Asks a living host to end, waits until it has, and kills it if it does not.
+    pub(crate) async fn stop(&self, clock: &dyn Clock) -> Result<(), Error> {
+        let mut deadline = clock.monotonic() + Duration::from_secs(STOP_SECONDS_MAX);
+        let mut signal = Signal::TERM;
+        let mut asked = false;
+        loop {
+            if !self.0.exists() || self.lock()?.is_some() {
+                return self.remove_running();
+            }
+            if clock.monotonic() > deadline {
+                (signal, asked) = (Signal::KILL, false);
+                deadline = clock.monotonic() + Duration::from_secs(STOP_SECONDS_MAX);
+            }
+            if let Some(running) = self.running()?.filter(|_| !asked) {
+                asked = true;
+                let pid = i32::try_from(running.pid).ok().and_then(Pid::from_raw);
+                // Gone already is as good as ended: the lock tells.
+                let _ = pid.map(|pid| kill_process(pid, signal));
+            }
+            clock.sleep(POLL).await;
+        }
+    }
+}

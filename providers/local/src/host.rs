@@ -1,0 +1,228 @@
+//! The process that runs the functions of one deployment on this machine.
+
+/// Services of the deployment, opened when first asked for.
+mod functions;
+/// TLS in front of the listener.
+mod tls;
+
+use crate::client::process::{
+    CONFIGURATION_VARIABLE, DATA_VARIABLE, Home, LINEAGE_VARIABLE, Running,
+};
+use acquire_model::lineage::Lineage;
+use acquire_model::{Clock, Entropy, Environment};
+use acquire_provider::http::{Body, Request};
+use acquire_provider::{Error, Host, OpenService};
+use async_trait::async_trait;
+use axum::Router;
+use axum::extract::{ConnectInfo, State};
+use axum::response::IntoResponse;
+use functions::Functions;
+use futures::{StreamExt, TryStreamExt};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// The largest body that the host lets through: a file chunk.
+const BODY_BYTES_MAX: usize = 64 << 20;
+/// How long calls may go on after the host was told to end.
+const DRAIN: Duration = Duration::from_secs(10);
+/// How often the timers look whether something is due.
+const TICK: Duration = Duration::from_secs(1);
+
+/// The local host: one process for the deployment, `http://ADDRESS:PORT/t/<service>`.
+pub struct LocalHost {
+    environment: Arc<Environment>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    binary: String,
+}
+
+impl LocalHost {
+    /// Makes the host; `binary` is the SHA-256 of the running binary.
+    pub fn new(environment: Arc<Environment>, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>, binary: String) -> Self {
+        Self { environment, clock, entropy, binary }
+    }
+
+    /// The variables that make a process the host of a deployment, for `serve --foreground`.
+    pub fn variables(data: PathBuf, configuration: PathBuf, lineage: &Lineage) -> [(String, String); 3] {
+        [
+            (DATA_VARIABLE.to_owned(), data.display().to_string()),
+            (CONFIGURATION_VARIABLE.to_owned(), configuration.display().to_string()),
+            (LINEAGE_VARIABLE.to_owned(), lineage.as_str().to_owned()),
+        ]
+    }
+
+    fn variable(&self, name: &str) -> Result<&str, Error> {
+        self.environment.variable(name).ok_or_else(|| Error::Invalid(format!("the variable {name} is not set")))
+    }
+}
+
+#[async_trait]
+impl Host for LocalHost {
+    fn detect(&self, environment: &Environment) -> bool {
+        environment.variable(DATA_VARIABLE).is_some()
+    }
+
+    async fn serve(&self, open: Arc<dyn OpenService>) -> Result<(), Error> {
+        let data = PathBuf::from(self.variable(DATA_VARIABLE)?);
+        let home = Home::new(&data);
+        // Held until the process ends: whoever gets it knows that the host is gone.
+        let _lock = home.lock()?.ok_or_else(|| {
+            Error::Conflict(format!("another host runs this deployment already ({})", home.directory().display()))
+        })?;
+        // A session of its own: closing the operator's terminal does not end it. It may be one already.
+        let _ = rustix::process::setsid();
+        let settings = home.settings()?;
+        let listener = listen(&home, &settings.listen).await?;
+        let acceptor = tls::acceptor(&settings)?;
+        let address = listener.local_addr().map_err(|error| Error::Unavailable(error.to_string()))?;
+        let scheme = if acceptor.is_some() { "https" } else { "http" };
+        let functions = Functions::new(functions::Parts {
+            data,
+            configuration: PathBuf::from(self.variable(CONFIGURATION_VARIABLE)?),
+            lineage: self.variable(LINEAGE_VARIABLE)?.to_owned().try_into().map_err(Error::Invalid)?,
+            clock: self.clock.clone(),
+            entropy: self.entropy.clone(),
+            binary: self.binary.clone(),
+            body_bytes_max: BODY_BYTES_MAX,
+            open,
+        });
+        home.write_last_address(&address.to_string())?;
+        tracing::info!("listening on {scheme}://{address}");
+        home.write_running(&Running {
+            pid: std::process::id(),
+            address: address.to_string(),
+            scheme: scheme.to_owned(),
+            binary: self.binary.clone(),
+        })?;
+        let timers = tokio::spawn(sweep_when_due(functions.clone(), self.clock.clone()));
+        let outcome = serve(listener, acceptor, functions, self.clock.clone()).await;
+        timers.abort();
+        home.remove_running()?;
+        tracing::info!("ended");
+        outcome
+    }
+}
+
+async fn listen(home: &Home, listen: &str) -> Result<TcpListener, Error> {
+    if listen.ends_with(":0") {
+        if let Some(Ok(listener)) = futures::future::OptionFuture::from(home.last_address().map(TcpListener::bind)).await {
+            return Ok(listener);
+        }
+    }
+    bind(listen).await
+}
+
+async fn bind(listen: &str) -> Result<TcpListener, Error> {
+    TcpListener::bind(listen).await.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => Error::Conflict(format!(
+            "{listen} is taken by another program; end it, or set `providers: {{ local: {{ listen: auto }} }}` in the spec"
+        )),
+        _ => Error::Unavailable(format!("cannot listen on {listen}: {error}")),
+    })
+}
+
+async fn serve(
+    listener: TcpListener,
+    acceptor: Option<tls::Acceptor>,
+    functions: Arc<Functions>,
+    clock: Arc<dyn Clock>,
+) -> Result<(), Error> {
+    let (ended, mut end) = tokio::sync::watch::channel(false);
+    let application = Router::new()
+        .fallback(answer)
+        .with_state((functions, clock.clone()))
+        .into_make_service_with_connect_info::<Remote>();
+    let shutdown = async move {
+        until_told_to_end().await;
+        let _ = ended.send(true);
+    };
+    let served = async {
+        match acceptor {
+            None => axum::serve(listener, application).with_graceful_shutdown(shutdown).await,
+            Some(acceptor) => {
+                let listener = tls::Listener::new(listener, acceptor);
+                axum::serve(listener, application).with_graceful_shutdown(shutdown).await
+            }
+        }
+    };
+    let drained = async {
+        let _ = end.wait_for(|ended| *ended).await;
+        clock.sleep(DRAIN).await;
+    };
+    tokio::select! {
+        served = served => served.map_err(|error| Error::Unavailable(error.to_string())),
+        () = drained => Ok(()),
+    }
+}
+
+/// Who is at the other end of a connection.
+#[derive(Clone, Copy)]
+struct Remote(SocketAddr);
+
+async fn until_told_to_end() {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        // Without signal handlers the default action ends the process.
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+async fn answer(
+    State((functions, clock)): State<(Arc<Functions>, Arc<dyn Clock>)>,
+    ConnectInfo(Remote(remote)): ConnectInfo<Remote>,
+    request: axum::extract::Request,
+) -> axum::response::Response {
+    let started = clock.monotonic();
+    let (parts, body) = request.into_parts();
+    let path = parts.uri.path().to_owned();
+    let pieces = body.into_data_stream().map_err(std::io::Error::other).boxed();
+    let request = Request {
+        method: parts.method.clone(),
+        path: String::new(),
+        query: parts.uri.query().map(str::to_owned),
+        headers: parts.headers,
+        body: Body::stream(pieces),
+        remote: Some(remote.ip()),
+    };
+    let response = functions.answer(&path, request).await;
+    // Neither query nor body: they may hold what is secret.
+    tracing::info!("{} {path} {} {} µs", parts.method, response.status.as_u16(), (clock.monotonic() - started).as_micros());
+    let mut answer = axum::body::Body::from_stream(response.body.into_stream()).into_response();
+    *answer.status_mut() = response.status;
+    *answer.headers_mut() = response.headers;
+    answer
+}
+
+async fn sweep_when_due(functions: Arc<Functions>, clock: Arc<dyn Clock>) {
+    let mut last = std::collections::BTreeMap::new();
+    loop {
+        clock.sleep(TICK).await;
+        functions.sweep(&mut last).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::process::Settings;
+
+    #[tokio::test]
+    async fn a_taken_port_is_named_with_the_way_out() {
+        let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let error = bind(&taken.local_addr().unwrap().to_string()).await.unwrap_err();
+        assert!(error.to_string().contains("listen: auto"), "{error}");
+    }
+
+    #[test]
+    fn settings_of_another_version_are_refused() {
+        assert!(serde_json::from_str::<Settings>(r#"{"listen":"x","more":1}"#).is_err());
+    }
+}

@@ -1,0 +1,38 @@
+//! How the process ends: one table.
+
+use std::process::ExitCode;
+
+/// How the process ends.
+///
+/// | code | meaning |
+/// |---|---|
+/// | 0 | done; nothing to change |
+/// | 1 | an error; the message says whether anything was changed |
+/// | 2 | `-detailed-exitcode`: there are changes; `drift`: there is drift. Also wrong usage of the command line |
+/// | 3 | done in part: some steps failed or data was kept; run it again, or see the last line |
+/// | 4 | made, but not proven alive |
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Done.
+    Done,
+    /// An error.
+    Error,
+    /// There are changes.
+    Changes,
+    /// Done in part.
+    Partial,
+    /// Made, but not proven alive.
+    NotVerified,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Done => 0,
+            Exit::Error => 1,
+            Exit::Changes => 2,
+            Exit::Partial => 3,
+            Exit::NotVerified => 4,
+        })
+    }
+}

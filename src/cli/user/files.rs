@@ -1,0 +1,154 @@
+use acquire_client::file::{read, remove, write_private};
+use acquire_client::{Error, Session};
+use acquire_crypto::hash::sha256_hex;
+use acquire_envelope::service::ServiceRecord;
+use acquire_model::uid::Uid;
+use acquire_model::{Diagnostic, Environment, SecretText};
+use serde_json::{Value, json};
+use std::path::PathBuf;
+
+use super::codes;
+use crate::cli;
+
+/// The format of the files here; others are refused.
+const FORMAT: u64 = 1;
+
+/// The files of a user, `<configuration>/user/…`, each for this user alone (mode 0600).
+///
+/// The session file holds the private keys of the session and the device file holds one-time-code secrets, in clear: to
+/// encrypt them, a key would have to lie beside them or be typed at every command. Whoever can read the files of this
+/// user can act as the user until the session ends, as with any saved log-in. The password is never kept.
+#[derive(Clone, Debug)]
+pub struct Files {
+    directory: PathBuf,
+}
+
+/// A remembered device: this machine, as the identity service knows it for one user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Device {
+    /// The user.
+    pub user_uid: Uid,
+    /// The device.
+    pub device_uid: Uid,
+    /// Where its one-time codes come from.
+    pub secret: SecretText,
+}
+
+/// A registry that was used, and how its identity service is found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// The registry as it answered.
+    pub registry: ServiceRecord,
+    /// Uid or URL of the identity service.
+    pub identity: String,
+}
+
+impl Files {
+    /// The files below the configuration directory.
+    pub fn open(environment: &Environment) -> Result<Self, Vec<Diagnostic>> {
+        let configuration = environment.configuration_directory().ok_or_else(|| {
+            let summary = "the user's configuration directory is not known";
+            vec![Diagnostic::error(cli::codes::NO_HOME, summary).hint("set HOME or ACQUIRE_CONFIG_DIR")]
+        })?;
+        Ok(Self { directory: configuration.join("user") })
+    }
+
+    /// The deployment that was used last.
+    pub fn last(&self) -> Result<Option<Known>, Vec<Diagnostic>> {
+        self.load(&self.directory.join("last.json"), read_known)
+    }
+
+    /// What is known of the registry at a URL.
+    pub fn known(&self, url: &str) -> Result<Option<Known>, Vec<Diagnostic>> {
+        self.load(&self.file("registry", url), read_known)
+    }
+
+    /// Keeps a deployment as known and as the one used last.
+    pub fn keep(&self, known: &Known) -> Result<(), Vec<Diagnostic>> {
+        let text = json!({ "format": FORMAT, "registry": known.registry.to_json(), "identity": known.identity });
+        let text = format!("{text:#}\n");
+        let url = known.registry.url.full();
+        let files = [self.file("registry", &url), self.directory.join("last.json")];
+        files.iter().try_for_each(|file| write_private(file, text.as_bytes())).map_err(failed)
+    }
+
+    /// The saved session at the deployment of that registry.
+    pub fn session(&self, registry_url: &str) -> Result<Option<Session>, Vec<Diagnostic>> {
+        self.load(&self.file("session", registry_url), |value| {
+            Session::from_text(&SecretText::new(value.get("session")?.as_str()?)).ok()
+        })
+    }
+
+    /// Saves a session.
+    pub fn save_session(&self, registry_url: &str, session: &Session) -> Result<(), Vec<Diagnostic>> {
+        let text = session.to_text().map_err(failed)?;
+        let text = SecretText::new(json!({ "format": FORMAT, "session": text.expose() }).to_string());
+        write_private(&self.file("session", registry_url), text.expose().as_bytes()).map_err(failed)
+    }
+
+    /// Forgets the saved session.
+    pub fn forget_session(&self, registry_url: &str) -> Result<(), Vec<Diagnostic>> {
+        remove(&self.file("session", registry_url)).map_err(failed)
+    }
+
+    /// The remembered device of a user.
+    pub fn device(&self, registry_url: &str, username: &str) -> Result<Option<Device>, Vec<Diagnostic>> {
+        self.load(&self.device_file(registry_url, username), |value| {
+            let field = |name: &str| value.get(name).and_then(Value::as_str);
+            Some(Device {
+                user_uid: field("user_uid")?.parse().ok()?,
+                device_uid: field("device_uid")?.parse().ok()?,
+                secret: SecretText::new(field("otp_secret")?),
+            })
+        })
+    }
+
+    /// Remembers a device.
+    pub fn save_device(&self, registry_url: &str, username: &str, device: &Device) -> Result<(), Vec<Diagnostic>> {
+        let text = SecretText::new(
+            json!({
+                "format": FORMAT,
+                "user_uid": device.user_uid,
+                "device_uid": device.device_uid,
+                "otp_secret": device.secret.expose(),
+            })
+            .to_string(),
+        );
+        write_private(&self.device_file(registry_url, username), text.expose().as_bytes()).map_err(failed)
+    }
+
+    fn file(&self, what: &str, url: &str) -> PathBuf {
+        self.directory.join(format!("{what}-{}.json", short(url)))
+    }
+
+    fn device_file(&self, registry_url: &str, username: &str) -> PathBuf {
+        self.file("device", &format!("{registry_url}\n{username}"))
+    }
+
+    /// Reads a file; one of another format, or that cannot be read, is refused by name.
+    fn load<T>(&self, path: &PathBuf, open: impl FnOnce(&Value) -> Option<T>) -> Result<Option<T>, Vec<Diagnostic>> {
+        let Some(bytes) = read(path).map_err(failed)? else { return Ok(None) };
+        let value: Option<Value> = serde_json::from_slice(&bytes).ok();
+        let value = value.filter(|value| value.get("format").and_then(Value::as_u64) == Some(FORMAT));
+        value.as_ref().and_then(open).map(Some).ok_or_else(|| {
+            let summary = format!("{} is damaged, or of a later version", path.display());
+            vec![Diagnostic::error(codes::FILE, summary).hint("remove it and log in again")]
+        })
+    }
+}
+
+fn read_known(value: &Value) -> Option<Known> {
+    Some(Known {
+        registry: ServiceRecord::from_json(value.get("registry")?).ok()?,
+        identity: value.get("identity")?.as_str()?.to_owned(),
+    })
+}
+
+/// A name for a URL that is safe in a file name and does not collide.
+fn short(text: &str) -> String {
+    sha256_hex(text.as_bytes()).chars().take(16).collect()
+}
+
+fn failed(error: Error) -> Vec<Diagnostic> {
+    vec![Diagnostic::error(codes::FILE, error.to_string())]
+}

@@ -1,0 +1,14 @@
+use acquire_model::Code;
+
+/// A provider refused a call for good.
+pub const REFUSED: Code = Code(301);
+/// A provider did not answer: the call may or may not have had its effect.
+pub const IN_DOUBT: Code = Code(302);
+/// A store breaks a promise that the services rest on.
+pub const UNSOUND_STORE: Code = Code(303);
+/// An attribute that a step needs is not there although its resource is.
+pub const NO_ATTRIBUTE: Code = Code(304);
+/// A kind of resource cannot be provided by the provider that the plan names.
+pub const NOT_PROVIDED: Code = Code(305);
+/// An invariant of ours does not hold.
+pub const BUG: Code = Code(399);

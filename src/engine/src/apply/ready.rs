@@ -1,0 +1,140 @@
+use crate::apply::progress::{Event as Told, What};
+use crate::apply::run::{Finished, Prepared, Run};
+use crate::apply::work::{Broken, Cause, Seen, Work};
+use crate::apply::{Applier, trouble};
+use crate::plan::call::{Failure, Retry};
+use crate::plan::{Call, Step};
+use crate::state::{Event, Intent, Recorded};
+use acquire_model::{Action, Attributes, Diagnostic, Resolved};
+use acquire_provider::{Context, Error, Provider, Target};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A step whose inputs are filled in and which may call.
+pub(super) struct Ready<'a> {
+    pub(super) place: usize,
+    pub(super) step: &'a Step,
+    provider: Arc<dyn Provider>,
+    desired: Attributes,
+}
+
+impl<'a> Run<'a> {
+    /// Fills in the inputs of a step from what is there at this moment, and says what has to be written down before it
+    /// calls.
+    pub(super) fn prepare(&mut self, place: usize, step: &'a Step) -> Prepared<'a> {
+        let provider = self.vault.provider(&step.provider).filter(|of| of.resource(step.address.kind()).is_some());
+        let Some(provider) = provider else {
+            return Prepared::Impossible(trouble::not_provided(step));
+        };
+        let desired = match self.resolve(step) {
+            Ok(desired) => desired,
+            Err(missing) => return Prepared::Impossible(missing),
+        };
+        match self.announce(step) {
+            Ok(events) => Prepared::Calls(Ready { place, step, provider, desired }, events),
+            Err(record) => Prepared::Recorded(record),
+        }
+    }
+
+    fn resolve(&self, step: &Step) -> Result<Attributes, Diagnostic> {
+        let look_up = |reference: &acquire_model::Reference| self.vault.attribute(&reference.address, &reference.attribute);
+        let mut desired = Attributes::new();
+        for (name, expression) in &step.desired {
+            match expression.resolve(&look_up) {
+                Resolved::Known(value) => {
+                    desired.insert(name.clone(), value);
+                }
+                Resolved::AfterApply => {
+                    let missing = expression.references().into_iter().find(|reference| look_up(reference).is_none());
+                    let of = missing.map_or((&step.address, name.as_str()), |of| (&of.address, of.attribute.as_str()));
+                    return Err(trouble::no_attribute(step, name, of.0, of.1));
+                }
+            }
+        }
+        Ok(desired)
+    }
+
+    /// The events that announce a call. A step that calls nobody is one event, and that is the `Err`.
+    fn announce(&mut self, step: &Step) -> Result<Vec<Event>, Event> {
+        let address = &step.address;
+        let prior = || step.prior.clone().unwrap_or_default();
+        let doubt = self.doubts.remove(address);
+        let mut events = Vec::new();
+        let action = match step.call {
+            Call::Record => {
+                return Err(Event::Observed { address: address.clone(), recorded: recorded(step, prior()) });
+            }
+            Call::Create => {
+                // The plan found out that it is missing.
+                if self.vault.holds(address) {
+                    self.vault.remove(address);
+                    events.push(Event::Gone { address: address.clone() });
+                }
+                Action::Create
+            }
+            Call::Update => Action::Update,
+            Call::Delete => {
+                // What an earlier run made, and could not write down, counts as a thing before it goes: the next one
+                // gets another token.
+                if doubt.is_some() && !self.vault.holds(address) && step.prior.is_some() {
+                    events.push(Event::Observed { address: address.clone(), recorded: recorded(step, prior()) });
+                }
+                Action::Delete
+            }
+        };
+        events.push(Event::Started { address: address.clone(), intent: intent(step, action) });
+        Ok(events)
+    }
+}
+
+impl<'a> Ready<'a> {
+    /// Makes the call.
+    pub(super) async fn perform(self, applier: &'a Applier<'a>, cx: Context, began: Duration) -> Finished<'a> {
+        let Self { place, step, provider, desired } = self;
+        let start = cx.clock.monotonic();
+        let retrying = |retry: &Retry<'_>| {
+            let at = cx.clock.monotonic().saturating_sub(began);
+            let error = retry.error.to_string();
+            let what = What::Retrying { attempt: retry.attempt, wait: retry.wait, error };
+            let (address, action, call) = (step.address.clone(), step.action, step.call);
+            applier.progress.event(&Told { address, action, call, at, what });
+        };
+        let target = Target { address: step.address.clone(), token: step.token.clone() };
+        let result = match provider.resource(step.address.kind()) {
+            Some(resource) => {
+                let policy = &applier.settings.policy;
+                Work { cx: &cx, step, target, resource, desired: &desired, policy }.perform(retrying).await
+            }
+            None => {
+                let error = Error::Bug(format!("the kind of {} is gone from its provider", step.address));
+                Err(Broken { cause: Cause::Call(Failure { error, doubtful: false, attempts: 0 }), seen: Seen::Nothing })
+            }
+        };
+        let took = cx.clock.monotonic().saturating_sub(start);
+        Finished { place, step, desired, took, result }
+    }
+}
+
+/// What the state holds of the thing that a step is about.
+pub(super) fn recorded(step: &Step, attributes: Attributes) -> Recorded {
+    Recorded {
+        provider: step.provider.clone(),
+        kind: step.address.kind().clone(),
+        attributes,
+        needs: step.dependencies.clone(),
+        service: step.service,
+        holds_data: step.holds_data,
+        token: step.token.clone(),
+    }
+}
+
+fn intent(step: &Step, action: Action) -> Intent {
+    Intent {
+        action,
+        provider: step.provider.clone(),
+        needs: step.dependencies.clone(),
+        service: step.service,
+        holds_data: step.holds_data,
+        token: step.token.clone(),
+    }
+}

@@ -1,0 +1,3 @@
+pub(crate) mod fixture;
+mod laws;
+mod running;

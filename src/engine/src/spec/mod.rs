@@ -1,0 +1,243 @@
+//! The spec decoder: YAML text → located tree → merged, interpolated, checked `Spec`.
+//!
+//! One pass reads the YAML into a tree in which every key and value has its place; a second compares the tree with the
+//! grammar and collects everything that is wrong. The grammar is data, and the JSON Schema is made from the same data.
+
+/// The error codes.
+pub mod codes;
+/// YAML values with their places.
+mod tree;
+/// What is wrong with a file.
+mod report;
+/// Did-you-mean, and the look of the spec's words in messages.
+mod words;
+/// Lengths of time and amounts of memory.
+mod quantity;
+/// From text to tree.
+mod yaml;
+/// What a grammar is made of.
+mod shape;
+/// What a spec may say.
+mod grammar;
+/// The declared variables and their values.
+mod variables;
+/// `${…}`.
+mod interpolate;
+/// One value against one shape.
+mod convert;
+/// A tree against the grammar.
+mod check;
+/// Environments: changes merged over the base.
+mod environments;
+/// From checked values to the model's types.
+mod build;
+/// What services and resources say of each other.
+mod relations;
+/// The grammar as JSON Schema.
+mod schema;
+/// A spec to start from.
+mod example;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use acquire_model::spec::{ProviderDeclaration, Spec};
+use acquire_model::{DeploymentName, Diagnostic, Environment, Name, ProviderName, Severity, Span};
+
+use check::{Checked, Checker};
+use grammar::Grammar;
+use interpolate::Scope;
+use report::Report;
+use shape::Shape;
+use tree::{Entry, Place, Tree};
+use variables::{Variable, Variables};
+
+pub use example::commented_example;
+pub use schema::json_schema;
+
+/// Largest file that is read as a spec.
+pub const SOURCE_BYTES_MAX: usize = 4 << 20;
+
+/// A file that a person wrote.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// The file, as the person named it.
+    pub file: String,
+    /// Its text.
+    pub text: String,
+}
+
+impl Source {
+    /// Takes the bytes of a file, if they are UTF-8 and not more than [`SOURCE_BYTES_MAX`].
+    pub fn from_bytes(file: impl Into<String>, bytes: Vec<u8>) -> Result<Self, Diagnostic> {
+        let file = file.into();
+        if bytes.len() > SOURCE_BYTES_MAX {
+            let summary = format!("{file} is larger than {} MiB", SOURCE_BYTES_MAX >> 20);
+            return Err(Diagnostic::error(codes::TOO_BIG, summary));
+        }
+        let text = String::from_utf8(bytes).map_err(|error| {
+            let valid = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
+            let line = valid.iter().filter(|byte| **byte == b'\n').count() + 1;
+            Diagnostic::error(codes::NOT_UTF8, format!("{file} is not UTF-8 text"))
+                .detail(format!("The first byte that is not stands on line {line}."))
+                .hint("save the file as UTF-8")
+        })?;
+        // Editors of one system begin a file with a mark that the others do not show.
+        let text = text.strip_prefix('\u{feff}').map(ToOwned::to_owned).unwrap_or(text);
+        Ok(Self { file, text })
+    }
+}
+
+/// What else decides how a spec is read.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The environment that was chosen with `-e`.
+    pub environment: Option<Name>,
+    /// Variables from `--set name=value`, in the order given; a later one wins.
+    pub set: Vec<(String, String)>,
+    /// Files of variables from `--var-file`, in the order given; a later one wins.
+    pub variable_files: Vec<Source>,
+    /// What the providers of this binary accept.
+    pub declarations: Vec<ProviderDeclaration>,
+    /// The provider of what names none; without it, every service and resource must name one.
+    pub default_provider: Option<ProviderName>,
+}
+
+/// A spec that is right.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Decoded {
+    /// The spec.
+    pub spec: Spec,
+    /// What a person should look at although it is not wrong.
+    pub warnings: Vec<Diagnostic>,
+    /// Every value of the merged spec, in the order of the file, for `acquire spec`; sensitive ones redacted.
+    pub merged: Vec<MergedValue>,
+    /// SHA-256 of the merged spec, as hex digits.
+    pub digest: String,
+    /// Dotted paths of the values that come from sensitive variables.
+    pub sensitive: BTreeSet<String>,
+}
+
+/// One value of the merged spec.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MergedValue {
+    /// Its dotted path, such as `services.identity.domain`.
+    pub path: String,
+    /// Its text, as JSON; `[redacted]` if it is sensitive.
+    pub value: String,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+/// Where a value comes from. `Display` writes it as `acquire spec` shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// It stands in the spec.
+    Written(Span),
+    /// It stands in the spec as an interpolation, whose value comes from elsewhere: `--set`, `ACQUIRE_VAR_x` …
+    Variable {
+        /// Where the interpolation stands.
+        used: Span,
+        /// Where its value comes from.
+        from: String,
+    },
+    /// Nobody said anything.
+    Default,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Written(span) => span.fmt(f),
+            Self::Variable { used, from } => write!(f, "{used} from {from}"),
+            Self::Default => f.write_str("default"),
+        }
+    }
+}
+
+/// Decodes a spec, or says everything that is wrong with it, in the order of the file.
+///
+/// Every environment of the spec is checked, not only the chosen one; in the others, environment variables may be
+/// unset, and a provider that is not built in is a warning.
+pub fn decode(source: &Source, options: &Options, environment: &Environment) -> Result<Decoded, Vec<Diagnostic>> {
+    let mut report = Report::new(source);
+    let decoded = Decoder { options, environment, report: &mut report }.decode(source);
+    let diagnostics = report.finish();
+    match decoded {
+        Some(decoded) if diagnostics.iter().all(|diagnostic| diagnostic.severity == Severity::Warning) => {
+            Ok(Decoded { warnings: diagnostics, ..decoded })
+        }
+        _ => Err(diagnostics),
+    }
+}
+
+struct Decoder<'a, 's> {
+    options: &'a Options,
+    environment: &'a Environment,
+    report: &'a mut Report<'s>,
+}
+
+impl Decoder<'_, '_> {
+    fn decode(mut self, source: &Source) -> Option<Decoded> {
+        let grammar = Grammar {
+            declarations: &self.options.declarations,
+            default_provider: self.options.default_provider.as_ref(),
+        };
+        let mut base = yaml::read(source, self.report)?;
+        let (variables, environments) = (base.take("variables"), base.take("environments"));
+        let variables = self.variables(&grammar, variables.as_ref());
+        let overlays = environments::overlays(&grammar, self.report, environments.as_ref());
+        let chosen = environments::chosen(self.report, &overlays, self.options.environment.as_ref());
+        for overlay in overlays.iter().filter(|overlay| chosen.is_none_or(|chosen| chosen.key != overlay.key)) {
+            let tree = environments::merged(&grammar, &base, &overlay.value);
+            self.spec(&grammar, &variables, &tree, true);
+        }
+        let tree = chosen.map(|overlay| environments::merged(&grammar, &base, &overlay.value)).unwrap_or(base);
+        self.spec(&grammar, &variables, &tree, false)
+    }
+
+    fn variables(&mut self, grammar: &Grammar<'_>, entry: Option<&Entry>) -> BTreeMap<String, Variable> {
+        let (none, nothing) = (BTreeMap::new(), Tree { node: tree::Node::Map(Vec::new()), place: Place::default() });
+        let declared = match entry {
+            Some(entry) => {
+                let scope = Scope::new(&nothing, &none, self.environment, true);
+                Checker::new(grammar, &scope, self.report).check(&entry.value, &grammar::variables(), "variables")
+            }
+            None => Checked::default(),
+        };
+        let tree = entry.map(|entry| &entry.value);
+        Variables::new(self.report, &declared, tree, self.options).valued(self.report, self.environment)
+    }
+
+    /// Checks one merged spec; one that is not the chosen one leniently.
+    fn spec(
+        &mut self,
+        grammar: &Grammar<'_>,
+        variables: &BTreeMap<String, Variable>,
+        tree: &Tree,
+        lenient: bool,
+    ) -> Option<Decoded> {
+        let scope = Scope::new(tree, variables, self.environment, lenient);
+        let checked = Checker::new(grammar, &scope, self.report).check(tree, &Shape::Table(grammar.spec()), "");
+        let parts = build::build(&checked);
+        relations::check(grammar, self.report, tree, (&parts, &checked));
+        let name: DeploymentName = build::text(&checked.fields, "name")?.parse().ok()?;
+        let environment = self.options.environment.clone();
+        let whole = serde_json::to_vec(&(&environment, &checked.fields)).ok()?;
+        let spec = Spec {
+            name,
+            environment,
+            state_home: parts.state_home,
+            providers: parts.providers,
+            defaults: parts.defaults,
+            services: parts.services,
+            resources: parts.resources,
+            origins: checked.origins,
+        };
+        let digest = acquire_crypto::hash::sha256_hex(&whole);
+        Some(Decoded { spec, warnings: Vec::new(), merged: checked.merged, digest, sensitive: checked.sensitive })
+    }
+}

@@ -1,0 +1,94 @@
+use acquire_model::{Code, Diagnostic, Span};
+
+use super::{Source, codes};
+use super::tree::Place;
+
+/// Most diagnostics of one run; what is beyond is counted as one.
+const DIAGNOSTICS_MAX: usize = 1_000;
+
+/// Collects everything that is wrong with one file.
+pub(super) struct Report<'s> {
+    file: &'s str,
+    lines: Vec<&'s str>,
+    diagnostics: Vec<Diagnostic>,
+    is_cut: bool,
+}
+
+impl<'s> Report<'s> {
+    /// Starts an empty report.
+    pub(super) fn new(source: &'s Source) -> Self {
+        Self { file: &source.file, lines: source.text.lines().collect(), diagnostics: Vec::new(), is_cut: false }
+    }
+
+    /// Starts a report that nobody reads.
+    pub(super) fn unread() -> Self {
+        Self { file: "", lines: Vec::new(), diagnostics: Vec::new(), is_cut: false }
+    }
+
+    /// Adds an error at a place; an empty label writes nothing under the caret.
+    pub(super) fn error(&mut self, code: Code, summary: impl Into<String>, place: Place, label: impl Into<String>) {
+        self.add(Diagnostic::error(code, summary).at(self.span(place), label));
+    }
+
+    /// Adds a diagnostic, if there are not too many already.
+    pub(super) fn add(&mut self, diagnostic: Diagnostic) {
+        if self.diagnostics.len() < DIAGNOSTICS_MAX {
+            self.diagnostics.push(diagnostic);
+        } else {
+            self.is_cut = true;
+        }
+    }
+
+    /// Adds what is wrong with another file.
+    pub(super) fn extend(&mut self, other: Report<'_>) {
+        self.is_cut |= other.is_cut;
+        other.diagnostics.into_iter().for_each(|diagnostic| self.add(diagnostic));
+    }
+
+    /// The place with the name of the file.
+    pub(super) fn span(&self, place: Place) -> Span {
+        place.in_file(self.file)
+    }
+
+    /// How many characters stand on the line from that column on.
+    pub(super) fn rest_of_line(&self, line: u32, column: u32) -> u32 {
+        let characters = self.line(line).chars().count();
+        u32::try_from(characters).unwrap_or(u32::MAX).saturating_sub(column.saturating_sub(1))
+    }
+
+    /// Narrows a place to where a piece of text stands in it, if it can be found there.
+    pub(super) fn narrowed(&self, place: Place, piece: &str) -> Place {
+        if self.is_cut {
+            return place;
+        }
+        let before = usize::try_from(place.column).unwrap_or(usize::MAX).saturating_sub(1);
+        let length = usize::try_from(place.length).unwrap_or(usize::MAX);
+        let covered: String = self.line(place.line).chars().skip(before).take(length).collect();
+        let Some((ahead, _)) = covered.split_once(piece) else { return place };
+        let characters = |text: &str| u32::try_from(text.chars().count()).unwrap_or(u32::MAX);
+        Place { line: place.line, column: place.column.saturating_add(characters(ahead)), length: characters(piece) }
+    }
+
+    /// Returns everything in the order of the file, each once; what stands nowhere comes last.
+    pub(super) fn finish(mut self) -> Vec<Diagnostic> {
+        let key = |diagnostic: &Diagnostic| {
+            let span = diagnostic.span.as_ref();
+            (span.is_none(), span.map(|span| (span.file != self.file, span.line, span.column)))
+        };
+        self.diagnostics.sort_by_key(key);
+        let mut seen = std::collections::BTreeSet::new();
+        self.diagnostics.retain(|diagnostic| {
+            seen.insert((diagnostic.span.clone(), diagnostic.code, diagnostic.summary.clone()))
+        });
+        if self.is_cut {
+            let summary = format!("more than {DIAGNOSTICS_MAX} things are wrong; the rest is not listed");
+            self.diagnostics.push(Diagnostic::error(codes::TOO_BIG, summary));
+        }
+        self.diagnostics
+    }
+
+    fn line(&self, line: u32) -> &'s str {
+        let index = usize::try_from(line).unwrap_or(usize::MAX).saturating_sub(1);
+        self.lines.get(index).copied().unwrap_or_default()
+    }
+}

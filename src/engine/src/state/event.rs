@@ -1,0 +1,337 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use acquire_model::{Action, Address, Attributes, Kind, Lineage, ProviderName, ServiceType, Timestamp};
+
+/// What is known of a deployment: the fold of its journal.
+#[derive(Clone, Debug, PartialEq)]
+pub struct State {
+    /// The identity of the state.
+    pub lineage: Lineage,
+    /// The number of the newest record, counted over all epochs; 0 before the first.
+    pub serial: u64,
+    /// The resources that are there.
+    pub resources: BTreeMap<Address, Recorded>,
+    /// Steps that were started and whose outcome is not recorded. A resource that is being changed or deleted is in
+    /// `resources` too, as it was before.
+    pub in_doubt: BTreeMap<Address, InDoubt>,
+    /// How many things were at an address before and are gone; absent means none. A thing that is made anew gets
+    /// another token than those before it.
+    pub generations: BTreeMap<Address, u64>,
+    /// The newest run, ended or not.
+    pub run: Option<Run>,
+}
+
+/// A resource that is there.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recorded {
+    /// Who provides it.
+    pub provider: ProviderName,
+    /// What it is.
+    pub kind: Kind,
+    /// Its inputs and outputs.
+    pub attributes: Attributes,
+    /// What must outlive it.
+    pub needs: BTreeSet<Address>,
+    /// The service it belongs to, if it belongs to one.
+    pub service: Option<ServiceType>,
+    /// Whether it holds people's data.
+    pub holds_data: bool,
+    /// The token that it was made or last changed with.
+    pub token: String,
+}
+
+/// What a step is about to do: everything that a later run must know to find out whether it happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Intent {
+    /// `Create`, `Update` or `Delete`; a replacement is a delete and then a create.
+    pub action: Action,
+    /// Who provides it.
+    pub provider: ProviderName,
+    /// What must outlive it.
+    pub needs: BTreeSet<Address>,
+    /// The service it belongs to, if it belongs to one.
+    pub service: Option<ServiceType>,
+    /// Whether it holds people's data.
+    pub holds_data: bool,
+    /// Idempotency token: the same for every try of the step.
+    pub token: String,
+}
+
+/// A step that was started and whose outcome is not recorded.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InDoubt {
+    /// What it was about to do.
+    pub intent: Intent,
+    /// When it was last tried.
+    pub since: Timestamp,
+}
+
+/// One apply or destroy.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Run {
+    /// Its lock epoch.
+    pub epoch: u64,
+    /// How many steps it set out to do.
+    pub steps: u64,
+    /// How many of them are done.
+    pub done: u64,
+    /// When it began.
+    pub began: Timestamp,
+    /// When it ended; `None` if it was cut off.
+    pub ended: Option<Timestamp>,
+    /// SHA-256 of the merged spec it followed, if it followed one.
+    pub spec_digest: Option<String>,
+}
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Event {
+    /// An apply or destroy begins.
+    Begun {
+        /// How many steps it sets out to do.
+        steps: u64,
+        /// SHA-256 of the merged spec it follows, if it follows one.
+        spec_digest: Option<String>,
+    },
+    /// A provider is about to be called. Legal again, with the same token, for another try, even if the spec wants
+    /// something else by now.
+    Started {
+        /// Which resource.
+        address: Address,
+        /// What is about to be done.
+        intent: Intent,
+    },
+    /// A create or update has had its effect.
+    Done {
+        /// Which resource.
+        address: Address,
+        /// Its inputs and outputs now.
+        attributes: Attributes,
+    },
+    /// It is not there: deleted, found missing, or a create in doubt that never happened.
+    Gone {
+        /// Which resource.
+        address: Address,
+    },
+    /// The step had no effect, for certain: what was before still holds.
+    Failed {
+        /// Which resource.
+        address: Address,
+        /// What the provider said, without secrets.
+        reason: String,
+    },
+    /// A refresh saw it as it is now, or the spec changed what only the state holds of it (`needs`).
+    Observed {
+        /// Which resource.
+        address: Address,
+        /// All of it, as it is now.
+        recorded: Recorded,
+    },
+    /// It is left alone from now on.
+    Forgotten {
+        /// Which resource.
+        address: Address,
+    },
+    /// The apply or destroy is over, whatever came of it.
+    Ended,
+}
+
+impl Event {
+    /// The resource it is about, if it is about one.
+    pub fn address(&self) -> Option<&Address> {
+        match self {
+            Self::Started { address, .. }
+            | Self::Done { address, .. }
+            | Self::Gone { address }
+            | Self::Failed { address, .. }
+            | Self::Observed { address, .. }
+            | Self::Forgotten { address } => Some(address),
+            Self::Begun { .. } | Self::Ended => None,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Begun { .. } => "begun",
+            Self::Started { .. } => "started",
+            Self::Done { .. } => "done",
+            Self::Gone { .. } => "gone",
+            Self::Failed { .. } => "failed",
+            Self::Observed { .. } => "observed",
+            Self::Forgotten { .. } => "forgotten",
+            Self::Ended => "ended",
+        }
+    }
+}
+
+/// Why an event does not follow from what was before it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("event `{event}` is not legal: {status}")]
+pub(crate) struct Illegal {
+    event: &'static str,
+    status: String,
+}
+
+/// What a state held before an event, to take the event back.
+#[derive(Debug)]
+pub(crate) struct Undo {
+    run: Option<Run>,
+    resource: Option<(Address, Option<Recorded>, Option<InDoubt>, Option<u64>)>,
+}
+
+impl State {
+    /// The state before the first record.
+    pub(crate) fn new(lineage: Lineage) -> Self {
+        Self {
+            lineage,
+            serial: 0,
+            resources: BTreeMap::new(),
+            in_doubt: BTreeMap::new(),
+            generations: BTreeMap::new(),
+            run: None,
+        }
+    }
+
+    /// How many resources there are, or may be.
+    pub(super) fn resource_count(&self) -> usize {
+        self.resources.len() + self.in_doubt.keys().filter(|address| !self.resources.contains_key(*address)).count()
+    }
+
+    /// Takes the next event in. An illegal one changes nothing.
+    pub(crate) fn fold(&mut self, epoch: u64, at: Timestamp, event: &Event) -> Result<Undo, Illegal> {
+        let undo = self.remember(event);
+        match event {
+            Event::Begun { steps, spec_digest } => {
+                let spec_digest = spec_digest.clone();
+                self.run = Some(Run { epoch, steps: *steps, done: 0, began: at, ended: None, spec_digest });
+            }
+            Event::Ended => match &mut self.run {
+                Some(run) if run.ended.is_none() => run.ended = Some(at),
+                _ => return Err(Illegal { event: event.name(), status: "nothing has begun".to_owned() }),
+            },
+            Event::Started { address, .. }
+            | Event::Done { address, .. }
+            | Event::Gone { address }
+            | Event::Failed { address, .. }
+            | Event::Observed { address, .. }
+            | Event::Forgotten { address } => self.transition(address, at, event)?,
+        }
+        self.serial += 1;
+        Ok(undo)
+    }
+
+    /// Takes the newest event back.
+    pub(crate) fn undo(&mut self, undo: Undo) {
+        self.serial -= 1;
+        self.run = undo.run;
+        if let Some((address, recorded, in_doubt, generation)) = undo.resource {
+            put(&mut self.resources, &address, recorded);
+            put(&mut self.in_doubt, &address, in_doubt);
+            put(&mut self.generations, &address, generation);
+        }
+    }
+
+    fn remember(&self, event: &Event) -> Undo {
+        let resource = event.address().map(|address| {
+            let (recorded, in_doubt) = (self.resources.get(address).cloned(), self.in_doubt.get(address).cloned());
+            (address.clone(), recorded, in_doubt, self.generations.get(address).copied())
+        });
+        Undo { run: self.run.clone(), resource }
+    }
+
+    /// The one table of what may happen to a resource, and what it is afterwards.
+    fn transition(&mut self, address: &Address, at: Timestamp, event: &Event) -> Result<(), Illegal> {
+        let doubt = self.in_doubt.get(address).cloned();
+        let present = self.resources.contains_key(address);
+        let doubted = doubt.as_ref().map(|doubt| doubt.intent.action);
+        match (event, doubt, present) {
+            (Event::Started { intent, .. }, doubt, _) if intent.may_start(doubt.as_ref(), present) => {
+                self.in_doubt.insert(address.clone(), InDoubt { intent: intent.clone(), since: at });
+            }
+            (Event::Done { attributes, .. }, Some(doubt), _) if doubt.intent.action != Action::Delete => {
+                self.settle(address);
+                self.resources.insert(address.clone(), doubt.intent.outcome(address, attributes));
+            }
+            (Event::Gone { .. }, Some(doubt), _) if doubt.intent.action == Action::Delete => {
+                self.settle(address);
+                self.remove(address);
+            }
+            (Event::Gone { .. }, Some(_), _) => {
+                self.in_doubt.remove(address);
+                self.remove(address);
+            }
+            (Event::Failed { .. }, Some(_), _) => {
+                self.in_doubt.remove(address);
+            }
+            (Event::Gone { .. } | Event::Forgotten { .. }, None, true) => self.remove(address),
+            (Event::Observed { recorded, .. }, None, true) => {
+                self.resources.insert(address.clone(), recorded.clone());
+            }
+            (Event::Observed { recorded, .. }, Some(_), _) => {
+                self.settle(address);
+                self.resources.insert(address.clone(), recorded.clone());
+            }
+            (_, _, present) => {
+                let status = match doubted {
+                    Some(action) => format!("{address} has a {action} in doubt"),
+                    None if present => format!("{address} is there"),
+                    None => format!("{address} is not there"),
+                };
+                return Err(Illegal { event: event.name(), status });
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes a resource; the next one at its address is another generation.
+    fn remove(&mut self, address: &Address) {
+        if self.resources.remove(address).is_some() {
+            *self.generations.entry(address.clone()).or_default() += 1;
+        }
+    }
+
+    /// Counts a step as done.
+    fn settle(&mut self, address: &Address) {
+        self.in_doubt.remove(address);
+        if let Some(run) = &mut self.run {
+            run.done += 1;
+        }
+    }
+}
+
+impl Intent {
+    /// Whether this may be tried. On a thing in doubt only what is about the very same thing.
+    fn may_start(&self, doubt: Option<&InDoubt>, present: bool) -> bool {
+        let fits = match self.action {
+            Action::Create => !present,
+            Action::Update => present,
+            Action::Delete => present || doubt.is_some(),
+            Action::NoOp | Action::Read | Action::Replace | Action::Forget => false,
+        };
+        fits && doubt.is_none_or(|doubt| doubt.intent.token == self.token)
+    }
+
+    fn outcome(self, address: &Address, attributes: &Attributes) -> Recorded {
+        Recorded {
+            provider: self.provider,
+            kind: address.kind().clone(),
+            attributes: attributes.clone(),
+            needs: self.needs,
+            service: self.service,
+            holds_data: self.holds_data,
+            token: self.token,
+        }
+    }
+}
+
+fn put<T>(map: &mut BTreeMap<Address, T>, address: &Address, value: Option<T>) {
+    match value {
+        Some(value) => map.insert(address.clone(), value),
+        None => map.remove(address),
+    };
+}

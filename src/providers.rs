@@ -1,0 +1,92 @@
+//! The providers and hosts of this binary: the only file that names them.
+
+use acquire_client::{Http, Transport};
+use acquire_model::spec::ProviderDeclaration;
+use acquire_model::{Attributes, Clock, Entropy, Environment, ProviderName};
+use acquire_provider::{Error, Host, OpenService, Provider, Providers, Verify};
+use acquire_services::Services;
+use acquire_trust::Trust;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What the spec says of the providers.
+pub type Settings = BTreeMap<ProviderName, Attributes>;
+
+/// The providers that were built in, with their settings.
+pub struct BuiltIn {
+    providers: BTreeMap<ProviderName, Arc<dyn Provider>>,
+    trust: Arc<Trust>,
+}
+
+impl BuiltIn {
+    /// Makes them for one run.
+    ///
+    /// # Errors
+    /// If the settings of one cannot work.
+    pub fn new(settings: &Settings) -> Result<Self, Error> {
+        let trust = Arc::new(Trust::new(transport()?)?);
+        let mut providers = clouds(settings)?;
+        providers.push(trust.clone());
+        let providers = providers.into_iter().map(|provider| (provider.name().clone(), provider)).collect();
+        Ok(Self { providers, trust })
+    }
+
+    /// What proves the deployment alive.
+    pub fn verify(&self) -> Arc<dyn Verify> {
+        self.trust.clone()
+    }
+}
+
+impl Providers for BuiltIn {
+    fn provider(&self, name: &ProviderName) -> Option<Arc<dyn Provider>> {
+        self.providers.get(name).cloned()
+    }
+}
+
+/// What the providers accept in a spec.
+///
+/// # Errors
+/// `Bug` if one cannot be made without settings.
+pub fn declarations() -> Result<Vec<ProviderDeclaration>, Error> {
+    Ok(clouds(&Settings::new())?.iter().map(|provider| provider.declaration()).collect())
+}
+
+/// The providers that a spec can name.
+fn clouds(settings: &Settings) -> Result<Vec<Arc<dyn Provider>>, Error> {
+    let none = Attributes::new();
+    let of = |name: &str| settings.iter().find(|(key, _)| key.as_str() == name).map_or(&none, |(_, value)| value);
+    Ok(vec![
+        #[cfg(feature = "local")]
+        Arc::new(acquire_local::LocalProvider::new(of("local"))?),
+    ])
+}
+
+/// The hosts that may have started this process.
+pub fn hosts(
+    environment: &Arc<Environment>,
+    clock: &Arc<dyn Clock>,
+    entropy: &Arc<dyn Entropy>,
+    binary: &str,
+) -> Vec<Box<dyn Host>> {
+    vec![
+        #[cfg(feature = "local")]
+        Box::new(acquire_local::LocalHost::new(environment.clone(), clock.clone(), entropy.clone(), binary.to_owned())),
+    ]
+}
+
+/// The services that this binary can run.
+///
+/// # Errors
+/// If no connection can ever be made.
+pub fn services() -> Result<Arc<dyn OpenService>, Error> {
+    Ok(Arc::new(Services::new(transport()?)))
+}
+
+/// The way to services in other processes.
+///
+/// # Errors
+/// If the TLS library refuses its configuration.
+pub fn transport() -> Result<Arc<dyn Transport>, Error> {
+    let http = Http::new(acquire_client::Settings::default()).map_err(|error| Error::Bug(error.to_string()))?;
+    Ok(Arc::new(http))
+}

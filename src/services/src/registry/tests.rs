@@ -1,0 +1,489 @@
+use crate::frame::testing::{Deployment, Layout, caller_key, encrypted, session_key, url};
+use acquire_crypto::{PrivateKey, PublicKey, base64};
+use acquire_envelope::service::ServiceRecord;
+use acquire_envelope::{Class, Exception, challenge};
+use acquire_model::ServiceType::{self, Access, Compute, Identity, Registry, Storage};
+use acquire_model::{Timestamp, Uid};
+use acquire_provider::http::{Request, Response, StatusCode};
+use acquire_provider::{Error, Service};
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use std::sync::{Arc, Mutex};
+
+async fn registry() -> Deployment {
+    Deployment::set_up(Layout::Apart, &[Registry]).await
+}
+
+async fn look_up(deployment: &Deployment, uid: Value, url: Value) -> Result<ServiceRecord, Exception> {
+    let which = json!({ "service_uid": uid, "service_url": url });
+    let answer = deployment.call(Registry, Some("get_service"), &which).await?;
+    Ok(ServiceRecord::from_json(&answer["service_info"]).unwrap())
+}
+
+/// A service of the original's kind, which answers root only, as it is told to.
+struct Foreign {
+    key: PrivateKey,
+    certificate: PrivateKey,
+    record: Mutex<ServiceRecord>,
+}
+
+struct ForeignKeys<'a>(&'a Foreign);
+
+impl acquire_envelope::Keys for ForeignKeys<'_> {
+    fn private_key(&self, fingerprint: Option<&acquire_crypto::Fingerprint>) -> Option<PrivateKey> {
+        let key = &self.0.key;
+        fingerprint.is_none_or(|f| f == key.public().fingerprint()).then(|| key.clone())
+    }
+
+    fn certificate(&self, fingerprint: &acquire_crypto::Fingerprint) -> Option<PrivateKey> {
+        let key = &self.0.certificate;
+        (fingerprint == key.public().fingerprint()).then(|| key.clone())
+    }
+}
+
+impl Foreign {
+    fn new(url: &str, service_type: ServiceType, key: &PrivateKey, certificate: &PrivateKey) -> Arc<Self> {
+        let record = ServiceRecord {
+            uid: None,
+            service_type,
+            url: url.parse().unwrap(),
+            public_key: key.public().clone(),
+            public_certificate: certificate.public().clone(),
+            last_certificate: certificate.public().clone(),
+            last_key_update: Timestamp::from_micros(1_800_000_000_000_000),
+            key_update_interval_seconds: 604_800,
+            user_name: format!("{service_type}_principal"),
+            user_uid: None,
+        };
+        Arc::new(Self { key: key.clone(), certificate: certificate.clone(), record: Mutex::new(record) })
+    }
+
+    fn record(&self) -> ServiceRecord {
+        self.record.lock().unwrap().clone()
+    }
+}
+
+#[async_trait]
+impl Service for Foreign {
+    async fn call(&self, request: Request) -> Response {
+        use acquire_envelope::{Limits, reply, request};
+        let body = request.body.read(1 << 20).await.unwrap();
+        let opened = request::open(&body, &ForeignKeys(self), &Limits::default()).unwrap();
+        let asked = opened.payload["challenge"].as_str().unwrap();
+        let response = challenge::answer(&self.key, asked, challenge::accept).unwrap();
+        let info = self.record().to_signed_json(&self.certificate, &self.certificate).unwrap();
+        let outcome = Ok(json!({ "service_info": info, "response": response }));
+        let sealed = reply::seal(&outcome, &opened.reply, &ForeignKeys(self), Timestamp::EPOCH);
+        Response::new(StatusCode::OK, "application/json", sealed)
+    }
+
+    async fn invoke(&self, _: &str, _: Value) -> Result<Value, Value> {
+        unreachable!("it runs elsewhere")
+    }
+
+    async fn sweep(&self) -> Result<u64, Error> {
+        Ok(0)
+    }
+}
+
+const STAGE1: &str = "STAGE1 abcdefghijklmnopqrstuvwxyz";
+
+/// Registers as the original does.
+async fn register(deployment: &Deployment, offered: &ServiceRecord, more: Value) -> Result<Value, Exception> {
+    let key: PublicKey = deployment.provisioned(Registry).public_key;
+    let mut arguments = json!({
+        "service": offered.to_json(),
+        "challenge": encrypted(&key, STAGE1),
+        "fingerprint": key.fingerprint(),
+    });
+    for (name, value) in more.as_object().unwrap() {
+        arguments[name] = value.clone();
+    }
+    deployment.call(Registry, Some("register_service"), &arguments).await
+}
+
+async fn foreign(deployment: &Deployment, url: &str, service_type: ServiceType) -> Arc<Foreign> {
+    let foreign = Foreign::new(url, service_type, caller_key(), session_key());
+    deployment.network.serve(url, foreign.clone());
+    foreign
+}
+
+#[tokio::test]
+async fn a_service_is_found_by_uid_and_by_url() {
+    let deployment = Deployment::set_up(Layout::Apart, &[Registry, Identity]).await;
+    let born = deployment.provisioned(Identity);
+    for (uid, url) in [
+        (json!("a0-a1"), json!(null)),
+        (json!(null), json!(url(Identity))),
+        (json!(null), json!("127.0.0.1/t/identity")),
+        (json!(null), json!("https://127.0.0.1/t/identity/")),
+        (json!("a0-a1"), json!("127.0.0.1/t/registry")),
+    ] {
+        let found = look_up(&deployment, uid.clone(), url.clone()).await.unwrap();
+        assert_eq!(found.uid.as_ref().unwrap().as_str(), "a0-a1", "{uid} {url}");
+        assert_eq!(found.public_key, born.public_key);
+        assert_eq!(found.url, born.url, "with scheme and port");
+    }
+    for (uid, url) in [(json!("a0-a0"), json!(null)), (json!(null), json!(url(Registry)))] {
+        assert_eq!(look_up(&deployment, uid, url).await.unwrap().uid.unwrap().as_str(), "a0-a0");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_missing() {
+    let deployment = registry().await;
+    for (uid, url) in [
+        (json!(null), json!(null)),
+        (json!("a0-a7"), json!(null)),
+        (json!("../../service"), json!(null)),
+        (json!("STAGE1"), json!(null)),
+        (json!(null), json!("nowhere")),
+        (json!(null), json!("127.0.0.1/t/storage")),
+        (json!(null), json!("http://user@host/")),
+        (json!(null), json!("")),
+    ] {
+        let fault = look_up(&deployment, uid.clone(), url.clone()).await.unwrap_err();
+        assert_eq!(fault.class, Class::MissingServiceError, "{uid} {url}");
+    }
+    let fault = look_up(&deployment, json!(null), json!("nowhere")).await.unwrap_err();
+    assert!(fault.message.contains("No service available: service_url=nowhere  service_uid=None"), "{fault}");
+    assert_eq!(look_up(&deployment, json!(7), json!(null)).await.unwrap_err().class, Class::TypeError);
+}
+
+#[tokio::test]
+async fn a_service_of_the_original_registers_and_is_found_once_it_uses_its_uid() {
+    let deployment = registry().await;
+    let service = foreign(&deployment, "https://science.example.org/t/storage", Storage).await;
+    let answer = register(&deployment, &service.record(), json!({})).await.unwrap();
+    assert_eq!(answer, json!({ "service_uid": "a0-a1", "response": STAGE1 }));
+    let found = look_up(&deployment, json!("a0-a1"), json!(null)).await.unwrap_err();
+    assert_eq!(found.class, Class::MissingServiceError, "it is still at stage 1");
+    deployment.clock.advance(60);
+    service.record.lock().unwrap().uid = Some("a0-a1".parse().unwrap());
+    service.record.lock().unwrap().user_uid = Some("dcf635e3-162c-4380-9589-1816a12ad9ba".parse::<Uid>().unwrap());
+    let found = look_up(&deployment, json!(null), json!("science.example.org/t/storage")).await.unwrap();
+    assert_eq!(found, service.record());
+}
+
+#[tokio::test]
+async fn a_service_that_claims_another_uid_type_or_url_is_not_believed() {
+    let deployment = registry().await;
+    let service = foreign(&deployment, "https://science.example.org/t/storage", Storage).await;
+    register(&deployment, &service.record(), json!({})).await.unwrap();
+    let honest = service.record();
+    let lies: [(&str, ServiceRecord); 4] = [
+        ("uid", ServiceRecord { uid: Some("a0-a0".parse().unwrap()), ..honest.clone() }),
+        ("next uid", ServiceRecord { uid: Some("a0-a2".parse().unwrap()), ..honest.clone() }),
+        ("type", ServiceRecord { uid: Some("a0-a1".parse().unwrap()), service_type: Identity, ..honest.clone() }),
+        (
+            "url",
+            ServiceRecord {
+                uid: Some("a0-a1".parse().unwrap()),
+                url: "https://other.example.org/t/storage".parse().unwrap(),
+                ..honest.clone()
+            },
+        ),
+    ];
+    for (what, lie) in lies {
+        *service.record.lock().unwrap() = lie;
+        deployment.clock.advance(60);
+        let fault = look_up(&deployment, json!("a0-a1"), json!(null)).await.unwrap_err();
+        assert_eq!(fault.class, Class::MissingServiceError, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn only_who_answers_at_the_url_with_the_offered_keys_is_registered() {
+    let deployment = registry().await;
+    let there = "https://science.example.org/t/storage";
+    let service = foreign(&deployment, there, Storage).await;
+    let thief = PrivateKey::generate().unwrap();
+    let stolen = ServiceRecord { public_key: thief.public().clone(), ..service.record() };
+    assert!(register(&deployment, &stolen, json!({})).await.is_err(), "keys that the service does not have");
+    let stolen = ServiceRecord { public_certificate: thief.public().clone(), ..service.record() };
+    assert!(register(&deployment, &stolen, json!({})).await.is_err(), "a certificate that it does not have");
+    let nobody = ServiceRecord { url: "https://nobody.example.org/t/storage".parse().unwrap(), ..service.record() };
+    let fault = register(&deployment, &nobody, json!({})).await.unwrap_err();
+    assert_eq!(fault.class, Class::RemoteFunctionCallError, "nobody answers there");
+    let finished = ServiceRecord { uid: Some("a0-a1".parse().unwrap()), ..service.record() };
+    assert_eq!(register(&deployment, &finished, json!({})).await.unwrap_err().class, Class::PermissionError);
+    assert!(register(&deployment, &service.record(), json!({})).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_url_that_is_taken_goes_to_nobody_else() {
+    let deployment = registry().await;
+    let there = "https://science.example.org/t/storage";
+    let service = foreign(&deployment, there, Storage).await;
+    register(&deployment, &service.record(), json!({})).await.unwrap();
+    let (key, certificate) = (PrivateKey::generate().unwrap(), PrivateKey::generate().unwrap());
+    for place in [there, "https://science.example.org:8443/t/storage", "http://science.example.org/t/storage"] {
+        let usurper = Foreign::new(place, Storage, &key, &certificate);
+        deployment.network.serve(place, usurper.clone());
+        for more in [json!({}), json!({ "force_new_uid": true })] {
+            let fault = register(&deployment, &usurper.record(), more).await.unwrap_err();
+            assert_eq!(fault.class, Class::PermissionError, "{place}");
+        }
+    }
+    // The service itself gets its uid again, under the keys it is known by …
+    deployment.network.serve(there, service.clone());
+    assert_eq!(register(&deployment, &service.record(), json!({})).await.unwrap()["service_uid"], "a0-a1");
+    // … and under new ones, if the old certificate vouches for them.
+    let heir = Foreign::new(there, Storage, &key, &certificate);
+    deployment.network.serve(there, heir.clone());
+    let text = super::claim_text("science.example.org/t/storage", certificate.public().fingerprint(), STAGE1);
+    let signature = base64::encode(&session_key().sign(text.as_bytes()).unwrap());
+    let forged = base64::encode(&certificate.sign(text.as_bytes()).unwrap());
+    assert!(register(&deployment, &heir.record(), json!({ "signatures": [forged] })).await.is_err());
+    let vouched = register(&deployment, &heir.record(), json!({ "signatures": ["%%%", signature] })).await.unwrap();
+    assert_eq!(vouched["service_uid"], "a0-a1");
+}
+
+#[tokio::test]
+async fn a_url_that_was_taken_out_is_free_under_a_new_uid() {
+    let deployment = registry().await;
+    let there = "https://science.example.org/t/storage";
+    let service = foreign(&deployment, there, Storage).await;
+    register(&deployment, &service.record(), json!({})).await.unwrap();
+    let admin = deployment.log_in(Registry).await;
+    let out = json!({ "service_uid": "a0-a1", "authorisation": deployment.authorise(&admin, "unregister_service a0-a1") });
+    assert_eq!(deployment.call(Registry, Some("unregister_service"), &out).await.unwrap(), Value::Null);
+    let (key, certificate) = (PrivateKey::generate().unwrap(), PrivateKey::generate().unwrap());
+    let next = Foreign::new(there, Storage, &key, &certificate);
+    deployment.network.serve(there, next.clone());
+    assert_eq!(register(&deployment, &next.record(), json!({})).await.unwrap()["service_uid"], "a0-a2");
+}
+
+#[tokio::test]
+async fn a_service_on_this_machine_registers_only_at_a_registry_on_this_machine() {
+    let deployment = registry().await;
+    let local = foreign(&deployment, "http://127.0.0.1:9000/t/compute", Compute).await;
+    assert!(register(&deployment, &local.record(), json!({})).await.is_ok());
+    let itself = foreign(&deployment, &url(Registry), Registry).await;
+    let fault = register(&deployment, &itself.record(), json!({})).await.unwrap_err();
+    assert_eq!(fault.class, Class::PermissionError, "the registry's own URL is taken");
+}
+
+#[tokio::test]
+async fn register_service_decrypts_nothing_but_stage_1_names() {
+    let deployment = registry().await;
+    let service = foreign(&deployment, "https://science.example.org/t/storage", Storage).await;
+    let born = deployment.provisioned(Registry);
+    let key = &born.public_key;
+    for challenge in [
+        encrypted(key, "abcdefghijklmnopqrstuvwxyz"),
+        encrypted(key, "STAGE1 "),
+        encrypted(key, "{\"password\": 1}"),
+        encrypted(key, &"STAGE1 ".repeat(60)),
+        encrypted(&born.public_certificate, STAGE1),
+        "AAAA".to_owned(),
+    ] {
+        let fault = register(&deployment, &service.record(), json!({ "challenge": challenge })).await.unwrap_err();
+        assert_eq!(fault.class, Class::PermissionError, "{challenge:.30}");
+    }
+    let certificate = json!({
+        "challenge": encrypted(&born.public_certificate, STAGE1),
+        "fingerprint": born.public_certificate.fingerprint(),
+    });
+    let fault = register(&deployment, &service.record(), certificate).await.unwrap_err();
+    assert_eq!(fault.class, Class::ServiceAccountMissingKeyError, "a certificate is no key");
+}
+
+#[tokio::test]
+async fn a_domain_cannot_fill_the_registry() {
+    let deployment = registry().await;
+    let mut refused = 0;
+    for n in 0..super::record::PENDING_MAX + 3 {
+        let there = format!("https://science.example.org/{n}/storage");
+        let service = foreign(&deployment, &there, Storage).await;
+        refused += usize::from(register(&deployment, &service.record(), json!({})).await.is_err());
+        // Again: it counts once.
+        let _ = register(&deployment, &service.record(), json!({})).await;
+    }
+    assert_eq!(refused, 3);
+    let elsewhere = foreign(&deployment, "https://other.example.org/t/storage", Storage).await;
+    assert!(register(&deployment, &elsewhere.record(), json!({})).await.is_ok(), "other domains are not affected");
+}
+
+#[tokio::test]
+async fn racing_registrations_get_different_uids() {
+    let deployment = registry().await;
+    let urls: Vec<String> = (0..8).map(|n| format!("https://s{n}.example.org/t/storage")).collect();
+    let mut services = Vec::new();
+    for there in &urls {
+        services.push(foreign(&deployment, there, Storage).await.record());
+    }
+    let answers = futures::future::join_all(services.iter().map(|record| register(&deployment, record, json!({})))).await;
+    let uids: std::collections::BTreeSet<String> =
+        answers.into_iter().map(|answer| answer.unwrap()["service_uid"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(uids.len(), 8);
+}
+
+#[tokio::test]
+async fn a_look_up_answers_while_the_service_is_down() {
+    let deployment = Deployment::set_up(Layout::Apart, &[Registry, Identity]).await;
+    deployment.network.set_down(&url(Identity), true);
+    deployment.clock.advance(604_800 * 3);
+    let found = look_up(&deployment, json!("a0-a1"), json!(null)).await.unwrap();
+    assert_eq!(found.public_key, deployment.provisioned(Identity).public_key, "the stored copy");
+    let tries = || deployment.network.posted.lock().unwrap().iter().filter(|(to, _)| *to == url(Identity)).count();
+    let before = tries();
+    look_up(&deployment, json!("a0-a1"), json!(null)).await.unwrap();
+    assert_eq!(tries(), before, "it is not asked again at once");
+    deployment.network.set_down(&url(Identity), false);
+    deployment.clock.advance(60);
+    let found = look_up(&deployment, json!("a0-a1"), json!(null)).await.unwrap();
+    assert_ne!(found.public_key, deployment.provisioned(Identity).public_key, "it rotated when it was asked");
+}
+
+#[tokio::test]
+async fn a_look_up_answers_while_the_service_hangs() {
+    let deployment = Deployment::set_up(Layout::Apart, &[Registry, Identity]).await;
+    deployment.clock.advance(604_800 * 3);
+    deployment.network.hang(&url(Identity));
+    let (found, ()) = tokio::join!(look_up(&deployment, json!("a0-a1"), json!(null)), async {
+        for _ in 0..1_000 {
+            tokio::task::yield_now().await;
+        }
+        deployment.clock.advance(5);
+    });
+    assert_eq!(found.unwrap().public_key, deployment.provisioned(Identity).public_key);
+}
+
+/// Sends what an identity service would push, changed by `change`.
+async fn push(deployment: &Deployment, change: impl FnOnce(&mut Value)) -> Result<Value, Exception> {
+    let ring = deployment.node(Identity).cx().keys.ring();
+    let own = ring.record().unwrap();
+    let mut payload = json!({
+        "service": ring.signed_record().unwrap(),
+        "signatures": ring.signatures(&own.validation_string()).unwrap(),
+    });
+    change(&mut payload);
+    deployment.call(Registry, Some("refresh_service"), &payload).await
+}
+
+#[tokio::test]
+async fn a_push_is_believed_on_the_word_of_a_known_certificate_only() {
+    let deployment = Deployment::set_up(Layout::Apart, &[Registry, Identity]).await;
+    assert!(push(&deployment, |_| ()).await.is_ok());
+    assert!(push(&deployment, |payload| payload["signatures"] = json!([])).await.is_err());
+    assert!(push(&deployment, |payload| payload["signatures"] = json!(null)).await.is_err());
+    assert!(push(&deployment, |payload| payload["service"]["uid"] = json!("a0-a0")).await.is_err());
+    assert!(push(&deployment, |payload| payload["service"]["path"] = json!("/t/storage")).await.is_err());
+    // A thief signs a record of his own with his own keys.
+    let thief = PrivateKey::generate().unwrap();
+    let forged = ServiceRecord {
+        public_key: thief.public().clone(),
+        public_certificate: thief.public().clone(),
+        last_certificate: thief.public().clone(),
+        ..deployment.node(Identity).cx().keys.ring().record().unwrap()
+    };
+    let fault = push(&deployment, |payload| {
+        payload["service"] = forged.to_signed_json(&thief, &thief).unwrap();
+        payload["signatures"] = json!([base64::encode(&thief.sign(forged.validation_string().as_bytes()).unwrap())]);
+    });
+    assert_eq!(fault.await.unwrap_err().class, Class::PermissionError);
+    let found = look_up(&deployment, json!("a0-a1"), json!(null)).await.unwrap();
+    assert_eq!(found.public_key, deployment.provisioned(Identity).public_key);
+}
+
+#[tokio::test]
+async fn an_old_push_changes_nothing() {
+    let deployment = Deployment::set_up(Layout::Apart, &[Registry, Identity]).await;
+    let ring = deployment.node(Identity).cx().keys.ring();
+    let old = json!({
+        "service": ring.signed_record().unwrap(),
+        "signatures": ring.signatures(&ring.record().unwrap().validation_string()).unwrap(),
+    });
+    deployment.clock.advance(604_801);
+    deployment.node(Identity).service().sweep().await.unwrap();
+    let present = look_up(&deployment, json!("a0-a1"), json!(null)).await.unwrap();
+    deployment.call(Registry, Some("refresh_service"), &old).await.unwrap();
+    assert_eq!(look_up(&deployment, json!("a0-a1"), json!(null)).await.unwrap(), present);
+}
+
+/// An identity service and a storage service that does not live beside it.
+async fn across_hosts() -> Deployment {
+    let mut deployment = Deployment::start(Layout::Apart, &[Registry, Identity]).await;
+    let elsewhere = "http://127.0.0.2:7000/files/store";
+    deployment.place(Storage, elsewhere, acquire_store::memory(), acquire_model::Attributes::new()).await;
+    for service in [Registry, Identity, Storage] {
+        deployment.set_up_one(service).await.unwrap();
+    }
+    deployment
+}
+
+async fn say(deployment: &Deployment, function: &str) {
+    let admin = deployment.log_in(Identity).await;
+    let arguments = json!({
+        "service_url": "a0-a2",
+        "authorisation": deployment.authorise(&admin, &format!("{function} a0-a2")),
+    });
+    deployment.call(Identity, Some(function), &arguments).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_siblings_url_of_an_identity_service_finds_its_peer_wherever_it_is() {
+    let deployment = across_hosts().await;
+    let sibling = json!("127.0.0.1/t/storage");
+    let before = look_up(&deployment, json!(null), sibling.clone()).await.unwrap_err();
+    assert_eq!(before.class, Class::MissingServiceError, "it was not introduced");
+    say(&deployment, "trust_service").await;
+    let found = look_up(&deployment, json!(null), sibling.clone()).await.unwrap();
+    assert_eq!(found.uid.unwrap().as_str(), "a0-a2");
+    assert_eq!(found.url.full(), "http://127.0.0.2:7000/files/store");
+    for stranger in ["127.0.0.1/t/compute", "127.0.0.1/x/storage", "127.0.0.3/t/storage", "storage"] {
+        assert!(look_up(&deployment, json!(null), json!(stranger)).await.is_err(), "{stranger}");
+    }
+    deployment.clock.advance(1);
+    say(&deployment, "untrust_service").await;
+    assert!(look_up(&deployment, json!(null), sibling).await.is_err(), "it was taken back");
+}
+
+#[tokio::test]
+async fn a_service_beside_the_identity_service_is_found_first() {
+    let mut deployment = across_hosts().await;
+    say(&deployment, "trust_service").await;
+    let beside = "http://127.0.0.1:8080/t/storage";
+    deployment.place(Storage, beside, acquire_store::memory(), acquire_model::Attributes::new()).await;
+    deployment.set_up_one(Storage).await.unwrap();
+    let found = look_up(&deployment, json!(null), json!("127.0.0.1/t/storage")).await.unwrap();
+    assert_eq!(found.url.full(), beside);
+}
+
+#[tokio::test]
+async fn only_the_identity_service_itself_introduces() {
+    let deployment = Deployment::set_up(Layout::Apart, &[Registry, Identity, Access]).await;
+    let identity = deployment.node(Identity).cx();
+    let good = super::introduction(identity, &"a0-a2".parse().unwrap(), true).unwrap();
+    let changed = |name: &str, value: Value| {
+        let mut changed = good.clone();
+        changed[name] = value;
+        changed
+    };
+    let access = deployment.node(Access).cx();
+    let own_word = super::introduction(access, &"a0-a2".parse().unwrap(), true).unwrap();
+    for bad in [
+        changed("service_uid", json!("a0-a1")),
+        changed("is_peer", json!(false)),
+        changed("said", json!("2031-01-01T00:00:00")),
+        changed("signatures", json!([])),
+        changed("identity_uid", json!("a0-a2")),
+        own_word,
+    ] {
+        let fault = deployment.call(Registry, Some("introduce"), &bad).await.unwrap_err();
+        assert_eq!(fault.class, Class::PermissionError, "{bad}");
+    }
+    assert!(deployment.call(Registry, Some("introduce"), &good).await.is_ok());
+}
+
+#[tokio::test]
+async fn six_services_on_one_host_register_at_once() {
+    let deployment = Deployment::start(Layout::Together, &ServiceType::ALL).await;
+    deployment.set_up_one(Registry).await.unwrap();
+    let others = ServiceType::ALL.into_iter().filter(|service| *service != Registry);
+    let answers = futures::future::join_all(others.map(|service| deployment.set_up_one(service))).await;
+    let uids: std::collections::BTreeSet<String> =
+        answers.into_iter().map(|answer| answer.unwrap()["service"]["uid"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(uids.into_iter().collect::<Vec<_>>(), ["a0-a1", "a0-a2", "a0-a3", "a0-a4", "a0-a5"]);
+}

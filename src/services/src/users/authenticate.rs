@@ -1,0 +1,235 @@
+use super::budget::network;
+use super::codes::{Codes, Judgement, step};
+use super::record::{Account, Credential, Hash, Name, Status, place};
+use super::session::Session;
+use super::throttle::{Tally, Whom};
+use super::State;
+use crate::frame::Fault;
+use acquire_crypto::{base64, hash};
+use acquire_envelope::credentials::{self, Credentials};
+use acquire_envelope::exception::Class;
+use acquire_model::uid::Uid;
+use acquire_model::SecretText;
+use acquire_store::{Decision, Document};
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// What somebody shows to log in to a session, or to deny it.
+pub(crate) struct Shown<'a> {
+    /// The package of password, device and code.
+    pub credentials: &'a str,
+    /// The short uid, as it was sent: the package is locked with that very text.
+    pub short: &'a str,
+    /// The user that the client remembers.
+    pub user: Option<&'a str>,
+    /// Where it comes from.
+    pub remote: Option<IpAddr>,
+}
+
+/// Somebody who has shown password and code.
+pub(super) struct Proven {
+    /// The user.
+    pub user: Uid,
+    /// The account, as it was then.
+    pub account: Account,
+    /// The device whose credential it was; none: the primary one.
+    pub device: Option<Uid>,
+    /// The credential.
+    pub credential: Credential,
+    /// What was sent for a password.
+    pub password: SecretText,
+}
+
+/// Why somebody has not.
+enum Failure {
+    /// The package does not open.
+    Package(Fault),
+    /// No such user, a wrong password, or a user who is disabled.
+    Password,
+    /// A wrong code, or one too many.
+    Code,
+    /// A code that was used before.
+    Repeated,
+    /// We could not find out.
+    Broken(Fault),
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        Self::Broken(fault)
+    }
+}
+
+/// Who somebody may be: the one user of that name, or a decoy for whom the same work is done.
+pub(super) struct Candidate {
+    pub user: Uid,
+    pub account: Option<Account>,
+}
+
+impl State {
+    /// Finds out who is logging in to a session. Every failure but a repeated code slows the next tries.
+    ///
+    /// # Errors
+    /// `PermissionError` if the package does not open, `RepeatedOTPCodeError`, and `UserValidationError` with one text
+    /// for all the rest.
+    pub(super) async fn authenticate(&self, uid: &Uid, session: &Session, shown: &Shown<'_>) -> Result<Proven, Fault> {
+        let username = session.username.as_str();
+        let failure = match self.judge(username, shown).await {
+            Ok(proven) => return Ok(proven),
+            Err(failure) => failure,
+        };
+        match failure {
+            // The counter of the codes has counted a wrong code: so every failure writes as much.
+            Failure::Password => self.count(&self.tally_of(username).await?).await?,
+            Failure::Package(_) | Failure::Code => {}
+            Failure::Repeated => {
+                let text = "this one-time code was used before: wait for the next one";
+                return Err(Fault::new(Class::RepeatedOTPCodeError, text));
+            }
+            Failure::Broken(fault) => return Err(fault),
+        }
+        self.count_address(shown.remote).await?;
+        self.change_session(uid, |session, now| Ok(session.failed(now))).await?;
+        match failure {
+            Failure::Package(fault) => Err(fault),
+            _ => Err(refused()),
+        }
+    }
+
+    async fn judge(&self, username: &str, shown: &Shown<'_>) -> Result<Proven, Failure> {
+        let opened = credentials::unpackage(shown.credentials, username, shown.short);
+        let sent: Credentials = opened.map_err(|exception| Failure::Package(exception.into()))?;
+        let Candidate { user, account } = self.candidate(username).await?;
+        let device = account.as_ref().and_then(|account| {
+            let device = sent.device_uid.parse::<Uid>().ok()?;
+            account.devices.contains_key(&device).then_some(device)
+        });
+        // Whoever holds a device that is known is let through however many others guess.
+        if device.is_none() {
+            self.hold_back(username, shown.remote).await?;
+        }
+        let credential = account.as_ref().and_then(|account| account.credential(device.as_ref()));
+        let right = self.check_password(credential, &sent.password).await?;
+        let meant = shown.user.is_none_or(|meant| meant == user.as_str());
+        let (Some(account), Some(credential), true) = (&account, credential, right && meant) else {
+            return Err(Failure::Password);
+        };
+        if account.status != Status::Active {
+            return Err(Failure::Password);
+        }
+        self.burn(&user, credential, &sent.code).await?;
+        let (account, credential) = (account.clone(), credential.clone());
+        Ok(Proven { user, account, device, credential, password: sent.password })
+    }
+
+    /// Looks a user up by name. For a name that nobody has, as many objects are asked for.
+    pub(super) async fn candidate(&self, username: &str) -> Result<Candidate, Fault> {
+        let name: Option<Name> = self.store.get(&self.name_place(username).await?).await?;
+        let user = match name {
+            Some(name) => name.user,
+            None => decoy_uid(&self.secrets().await?.decoy(username))?,
+        };
+        let account: Option<Document<Account>> = self.store.read(&place::account(&user)?).await?;
+        let account = account.map(|account| account.value).filter(|account| account.username == username);
+        Ok(Candidate { user, account })
+    }
+
+    /// Whether the password is that of the credential. Without one, the same work is done in vain.
+    pub(super) async fn check_password(
+        &self,
+        credential: Option<&Credential>,
+        password: &SecretText,
+    ) -> Result<bool, Fault> {
+        let vain = Hash { salt: base64::encode(&[0; 16]), hash: String::new() };
+        let known = credential.map_or(&vain, |credential| &credential.password);
+        let key = self.secrets().await?.passwords();
+        Ok(self.hasher.matches(key, known, password).await? && credential.is_some())
+    }
+
+    /// Judges a code and burns it if it is right.
+    async fn burn(&self, user: &Uid, credential: &Credential, code: &SecretText) -> Result<(), Failure> {
+        let secret = self.secrets().await?.open((user, &credential.uid), &credential.otp_secret)?;
+        let now = self.clock.now();
+        let step = step(&secret, code.expose(), now);
+        let decide = |codes: Option<&Codes>| -> Result<_, acquire_store::Error> {
+            let (next, judgement) = codes.unwrap_or(&Codes::default()).judge(now, step, self.reuse);
+            Ok(next.map_or(Decision::Keep(judgement), |next| Decision::Write(next, judgement)))
+        };
+        match self.store.modify(&place::codes(&credential.uid)?, decide).await {
+            Ok(Judgement::Accepted) => Ok(()),
+            Ok(Judgement::Repeated) => Err(Failure::Repeated),
+            // So many at once can only be guesses, and that it came this far must not show.
+            Ok(Judgement::Wrong | Judgement::Locked) | Err(acquire_store::Error::Contended { .. }) => Err(Failure::Code),
+            Err(error) => Err(Failure::Broken(error.into())),
+        }
+    }
+
+    /// Holds an answer back as long as the failures of the name and of the address ask for.
+    pub(super) async fn hold_back(&self, username: &str, remote: Option<IpAddr>) -> Result<(), Fault> {
+        let mut delay = self.delay(Whom::Username, &self.tally_of(username).await?).await?;
+        if let Some(name) = self.tally_from(remote).await? {
+            delay = delay.max(self.delay(Whom::Address, &name).await?);
+        }
+        if !delay.is_zero() {
+            self.clock.sleep(delay).await;
+        }
+        Ok(())
+    }
+
+    async fn delay(&self, whom: Whom, name: &str) -> Result<Duration, Fault> {
+        let tally: Option<Document<Tally>> = self.store.read(&place::tally(name)?).await?;
+        Ok(tally.map_or(Duration::ZERO, |tally| tally.value.delay(whom, self.clock.now())))
+    }
+
+    /// Counts a failure against the name and the address.
+    pub(super) async fn count_failure(&self, username: &str, remote: Option<IpAddr>) -> Result<(), Fault> {
+        self.count(&self.tally_of(username).await?).await?;
+        self.count_address(remote).await
+    }
+
+    /// Counts a failure against the address, if there is one.
+    pub(super) async fn count_address(&self, remote: Option<IpAddr>) -> Result<(), Fault> {
+        match self.tally_from(remote).await? {
+            Some(name) => self.count(&name).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn count(&self, name: &str) -> Result<(), Fault> {
+        let now = self.clock.now();
+        let decide = |tally: Option<&Tally>| -> Result<_, acquire_store::Error> {
+            Ok(Tally::failed(tally, now).map_or(Decision::Keep(()), |next| Decision::Write(next, ())))
+        };
+        match self.store.modify(&place::tally(name)?, decide).await {
+            // A count that a crowd of failures keeps us from is one less of many.
+            Err(acquire_store::Error::Contended { .. }) => Ok(()),
+            outcome => Ok(outcome?),
+        }
+    }
+
+    async fn tally_of(&self, username: &str) -> Result<String, Fault> {
+        Ok(self.secrets().await?.name("failures of", username))
+    }
+
+    async fn tally_from(&self, remote: Option<IpAddr>) -> Result<Option<String>, Fault> {
+        let secrets = self.secrets().await?;
+        Ok(remote.map(|remote| secrets.name("failures from", &network(remote).to_string())))
+    }
+}
+
+/// A uid that looks like any other and is always the same for one name.
+fn decoy_uid(bytes: &[u8; 32]) -> Result<Uid, Fault> {
+    let hex = hash::hex(bytes);
+    let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
+    let text = [part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32)].join("-");
+    text.parse().map_err(|_| Fault::new(Class::SystemError, "this is a fault in Acquire: a uid that is none"))
+}
+
+/// The one text for everything that can be wrong with a log-in. It tells a user who is locked what to do, and tells
+/// nobody that he is.
+pub(super) fn refused() -> Fault {
+    Fault::new(
+        Class::UserValidationError,
+        "the user name, the password or the one-time code is wrong, or too many codes were: then wait some minutes, or use a recovery code",
+    )
+}

@@ -1,0 +1,72 @@
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// Log-ins that one address may ask for in one window.
+const REQUESTS_MAX: u32 = 2_000;
+/// The window: as long as a session waits to be approved.
+const WINDOW: Duration = Duration::from_secs(30 * 60);
+/// Addresses that are counted; when there are more, counting starts anew.
+const ADDRESSES_MAX: usize = 10_000;
+
+/// Bounds the pending sessions that one address can make, before anything is written. It is kept in memory: each
+/// instance of a function has its own.
+#[derive(Default)]
+pub(super) struct Budget(Mutex<HashMap<IpAddr, (Duration, u32)>>);
+
+impl Budget {
+    /// Whether the address may have one more. `now` is monotonic.
+    pub fn take(&self, address: IpAddr, now: Duration) -> bool {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if counts.len() >= ADDRESSES_MAX {
+            counts.clear();
+        }
+        let (since, count) = counts.entry(network(address)).or_insert((now, 0));
+        if now.saturating_sub(*since) >= WINDOW {
+            (*since, *count) = (now, 0);
+        }
+        *count = count.saturating_add(1);
+        *count <= REQUESTS_MAX
+    }
+}
+
+/// The address, or the /64 that it is in: whoever has one IPv6 address has that many.
+pub(super) fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) >> 64 << 64).into()),
+        v4 => v4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_has_so_many_in_a_window() {
+        let budget = Budget::default();
+        let one = IpAddr::from([10, 0, 0, 1]);
+        assert!((0..REQUESTS_MAX).all(|_| budget.take(one, Duration::ZERO)));
+        assert!(!budget.take(one, Duration::ZERO));
+        assert!(budget.take([10, 0, 0, 2].into(), Duration::ZERO), "others are not affected");
+        assert!(budget.take(one, WINDOW));
+    }
+
+    #[test]
+    fn the_addresses_of_one_network_count_together() {
+        let of = |text: &str| network(text.parse().unwrap()).to_string();
+        assert_eq!(of("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
+        assert_eq!(of("::ffff:10.0.0.1"), "10.0.0.1");
+        assert_eq!(of("10.0.0.1"), "10.0.0.1");
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let budget = Budget::default();
+        for n in 0..2 * ADDRESSES_MAX as u32 {
+            budget.take(IpAddr::V4(n.into()), Duration::ZERO);
+        }
+        assert!(budget.0.lock().unwrap().len() <= ADDRESSES_MAX);
+    }
+}

@@ -1,0 +1,19 @@
+//! The one test binary: what is tried through the real binary, across crates, or on the repository itself.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    missing_docs,
+    reason = "tests fail by panicking, and stand where the binary's own environment, clock and processes are"
+)]
+
+/// The rules of the repository.
+mod architecture;
+/// The contract of providers.
+mod conformance;
+/// One user story per file.
+mod journeys;
+/// A hermetic directory and the real binary in it.
+mod sandbox;
