@@ -51,6 +51,11 @@ pub fn declarations() -> Result<Vec<ProviderDeclaration>, Error> {
     Ok(clouds(&Settings::new())?.iter().map(|provider| provider.declaration()).collect())
 }
 
+/// The provider of whatever names none in the spec.
+pub fn default_provider() -> Option<ProviderName> {
+    cfg!(feature = "local").then(|| "local".parse().ok()).flatten()
+}
+
 /// The providers that a spec can name.
 fn clouds(settings: &Settings) -> Result<Vec<Arc<dyn Provider>>, Error> {
     let none = Attributes::new();

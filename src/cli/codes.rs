@@ -18,3 +18,15 @@ pub const PROVIDER: Code = Code(505);
 pub const NOT_APPLIED: Code = Code(506);
 /// This process was not started by any host that it knows.
 pub const NO_HOST: Code = Code(507);
+/// The command line is not what the command understands.
+pub const USAGE: Code = Code(508);
+/// The spec keeps its state where this version cannot.
+pub const STATE_HOME: Code = Code(509);
+/// A file that would be written is there already.
+pub const EXISTS: Code = Code(510);
+/// There is no such service or resource in the state.
+pub const NOT_IN_STATE: Code = Code(511);
+/// Something of the deployment is still there after a destroy.
+pub const LEFT_OVER: Code = Code(512);
+/// The command was interrupted before the running steps ended.
+pub const INTERRUPTED: Code = Code(513);

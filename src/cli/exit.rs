@@ -25,14 +25,21 @@ pub enum Exit {
     NotVerified,
 }
 
+impl Exit {
+    /// The number.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Error => 1,
+            Self::Changes => 2,
+            Self::Partial => 3,
+            Self::NotVerified => 4,
+        }
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(match exit {
-            Exit::Done => 0,
-            Exit::Error => 1,
-            Exit::Changes => 2,
-            Exit::Partial => 3,
-            Exit::NotVerified => 4,
-        })
+        Self::from(exit.code())
     }
 }

@@ -73,12 +73,13 @@ async fn conforms(kind: &str, desired: Value, changed: Option<Value>) {
         address: format!("identity/{kind}").parse().unwrap(),
         token: format!("{:032x}", u128::from_be_bytes(draw(&Kernel))),
     };
+    let changed = changed.map(attributes);
     let case = Case {
         cx: &cx,
         resource: provider.resource(&kind.parse().unwrap()).unwrap(),
         target: &target,
         desired: &attributes(desired),
-        changed: changed.map(attributes).as_ref(),
+        changed: changed.as_ref(),
     };
     conformance::run(case).await.unwrap();
     assert!(!sandbox.data().exists(), "{kind}: the data directory is gone with the last resource");

@@ -46,7 +46,7 @@ def code(secret, ahead=0):
     """The one-time code of now, or of a step ahead or behind: the service takes each of the three, rising."""
     while ahead < 0 and time.time() % 30 > 26:
         time.sleep(0.2)  # the step behind is about to be two behind
-    return pyotp.TOTP(secret).at(int(time.time()), ahead)
+    return pyotp.TOTP(secret).at(int(time.time()) + 30 * ahead)
 
 
 def begin(username, url):

@@ -9,9 +9,10 @@ use acquire_model::{Diagnostic, SecretText};
 use std::io::IsTerminal;
 use std::time::Duration;
 
+use crate::cli::terminal::{say, tell};
 use crate::cli::user::deployment::{Deployment, Place};
 use crate::cli::user::files::Device;
-use crate::cli::user::{explain, prompt, qr, say, tell};
+use crate::cli::user::{explain, prompt, qr};
 use crate::cli::{World, exit::Exit};
 
 /// How long a log-in waits for another device; the service waits no longer either.
@@ -48,7 +49,7 @@ pub async fn run(world: &World, args: &Args) -> Result<Exit, Vec<Diagnostic>> {
         .await
         .map_err(|error| explain("the log-in", &error))?;
     show(&pending);
-    let session = approve(world, args, &deployment, &identity, pending).await?;
+    let session = approve(args, &deployment, &identity, pending).await?;
     if let Ok(old) = deployment.session() {
         // It is replaced below; one that cannot be ended now expires by itself.
         let _ = logout(&deployment.directory, &identity, &old).await;
@@ -62,14 +63,13 @@ pub async fn run(world: &World, args: &Args) -> Result<Exit, Vec<Diagnostic>> {
 fn show(pending: &Pending) {
     let picture = if std::io::stderr().is_terminal() { qr::draw(&pending.login_url) } else { String::new() };
     tell(&format!(
-        "Scan to approve on a device that knows you, or type password and code here.\n{picture}  {}\n  session {}\n",
+        "Scan to approve on a device that knows you (an empty password waits for it), or type password and code.\n{picture}  {}\n  session {}\n",
         pending.login_url,
         pending.short_uid(),
     ));
 }
 
 async fn approve(
-    world: &World,
     args: &Args,
     deployment: &Deployment,
     identity: &ServiceRecord,

@@ -4,8 +4,9 @@ use acquire_client::{Error, logout};
 use acquire_envelope::Class;
 use acquire_model::Diagnostic;
 
+use crate::cli::terminal::say;
 use crate::cli::user::deployment::{Deployment, Place};
-use crate::cli::user::{explain, say};
+use crate::cli::user::explain;
 use crate::cli::{World, exit::Exit};
 
 /// Ends the session of the user who is logged in here. From then on nothing signed with it is accepted.

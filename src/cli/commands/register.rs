@@ -4,8 +4,9 @@ use acquire_client::register;
 use acquire_model::Diagnostic;
 use std::io::IsTerminal;
 
+use crate::cli::terminal::say;
 use crate::cli::user::deployment::{Deployment, Place};
-use crate::cli::user::{explain, prompt, qr, say};
+use crate::cli::user::{explain, prompt, qr};
 use crate::cli::{World, exit::Exit};
 
 /// Makes a user of the deployment's identity service, and shows the secret for an authenticator app.

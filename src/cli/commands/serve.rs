@@ -5,7 +5,7 @@ use crate::{providers, system};
 use acquire_model::Diagnostic;
 use acquire_provider::Error;
 
-/// Runs services: what a provider starts, not a person.
+/// Runs services: what a provider starts, not a person
 ///
 /// Which host started it (the local host, Lambda, …) is found out from what that host provides. To run the local host in
 /// the foreground, under systemd or in a container, use `acquire serve --foreground` beside the spec.

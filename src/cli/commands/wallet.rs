@@ -4,8 +4,9 @@ use acquire_client::Wallet;
 use acquire_model::Diagnostic;
 use std::path::PathBuf;
 
+use crate::cli::terminal::say;
 use crate::cli::user::deployment::{Deployment, Place};
-use crate::cli::user::{explain, say};
+use crate::cli::user::explain;
 use crate::cli::{World, exit::Exit};
 
 /// Works on the wallet of the Python client.
@@ -17,7 +18,7 @@ pub struct Args {
 
 #[derive(clap::Subcommand, Debug)]
 enum Command {
-    /// Writes the file by which the unmodified Python client (acquire==0.1.2) finds this deployment
+    /// Writes the file by which the unmodified Python client (acquire==0.1.2) finds this deployment.
     Seed(Seed),
 }
 

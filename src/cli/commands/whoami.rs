@@ -3,8 +3,9 @@
 use acquire_client::{Status, status};
 use acquire_model::Diagnostic;
 
+use crate::cli::terminal::say;
 use crate::cli::user::deployment::{Deployment, Place};
-use crate::cli::user::{codes, explain, say};
+use crate::cli::user::{codes, explain};
 use crate::cli::{World, exit::Exit};
 
 /// Shows who is logged in here, after asking the identity service whether the session still stands.

@@ -3,8 +3,9 @@
 //! Written out here rather than taken from a crate: one place per message needs little, and nothing may reach a
 //! terminal that a file could use to steer it.
 
-use acquire_model::{Diagnostic, Severity, Span};
 use unicode_width::UnicodeWidthStr;
+
+use acquire_model::{Diagnostic, Severity, Span};
 
 /// Longest piece of a source line that is shown, in characters.
 const LINE_CHARACTERS_MAX: usize = 100;
@@ -95,8 +96,10 @@ fn window(line: &str, span: &Span) -> (String, usize, usize) {
 }
 
 /// Replaces everything that a terminal would obey or show in another order.
-fn printable(text: &str) -> String {
-    let is_steering = |c: char| c.is_control() || matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+pub fn printable(text: &str) -> String {
+    let is_steering = |c: char| {
+        c.is_control() || matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
     text.replace('\t', TAB).chars().map(|c| if is_steering(c) { '\u{fffd}' } else { c }).collect()
 }
 
@@ -176,7 +179,8 @@ hint: see the reference
         let rendered = render(&diagnostic, Some(("acquire.yaml", &text)), false);
         let line = rendered.lines().nth(2).unwrap_or_default();
         assert!(line.starts_with("1 │ …k") && line.ends_with("v…") && line.chars().count() < 150, "{line}");
-        let column = |line: &str, piece: &str| line.find(piece).map(|at| line.get(..at).map(|before| before.chars().count()));
+        let column =
+            |line: &str, piece: &str| line.find(piece).map(|at| line.get(..at).map(|before| before.chars().count()));
         assert_eq!(column(line, "bad"), column(rendered.lines().nth(3).unwrap_or_default(), "^^^ here"));
     }
 

@@ -1,19 +1,21 @@
-use acquire_client::{Directory, Http, Session, Settings, Transport, discover, provisioned};
+use acquire_client::{Directory, Http, Reach, Session, Settings, Transport, discover, provisioned};
 use acquire_envelope::service::ServiceRecord;
 use acquire_envelope::url::ServiceUrl;
 use acquire_model::uid::ServiceUid;
-use acquire_model::{Attributes, Diagnostic, ServiceType, attributes};
+use acquire_model::{Address, Diagnostic, ServiceType, attributes};
 use std::sync::Arc;
 
 use super::files::{Device, Files, Known};
-use super::{codes, explain, tell};
+use super::{codes, explain};
 use crate::cli::World;
+use crate::cli::project::Project;
+use crate::cli::terminal::tell;
 
 /// Where the deployment is.
 #[derive(clap::Args, Debug, Clone)]
 pub struct Place {
-    /// Registry of the deployment [default: that of the spec here or above, else the one used last]
-    #[arg(long, value_name = "URL", env = "ACQUIRE_REGISTRY")]
+    /// Registry of the deployment [default: $ACQUIRE_REGISTRY, else that of the spec here or above, else the one used last]
+    #[arg(long, value_name = "URL")]
     pub registry: Option<String>,
     /// Identity service, by uid or URL [default: the deployment's own]
     #[arg(long, value_name = "UID|URL")]
@@ -35,17 +37,27 @@ impl Deployment {
     /// Finds the deployment that is meant, and proves that its registry is the one that is known.
     pub async fn find(world: &World, place: &Place) -> Result<Self, Vec<Diagnostic>> {
         let files = Files::open(&world.environment)?;
+        // A person says where to call, so a private network is as good as any; only https leaves this machine.
+        let settings = Settings { reach: Reach::Private, ..Settings::default() };
         let transport: Arc<dyn Transport> =
-            Arc::new(Http::new(Settings::default()).map_err(|error| explain("the start", &error))?);
-        let known = match &place.registry {
+            Arc::new(Http::new(settings).map_err(|error| explain("the start", &error))?);
+        let named = place.registry.as_deref().or_else(|| world.environment.variable("ACQUIRE_REGISTRY"));
+        let known = match named {
             Some(url) => at(world, &*transport, &files, url).await?,
             None => match here(world)? {
                 Some(known) => known,
                 None => files.last()?.ok_or_else(nowhere)?,
             },
         };
+        let url = known.registry.url.full();
         let directory = Directory::new(known.registry, transport, world.clock.clone(), world.entropy.clone());
-        let registry = directory.registry().await.map_err(|error| explain("asking the registry", &error))?;
+        let registry = directory.registry().await.map_err(|error| {
+            let mut problems = explain("asking the registry", &error);
+            if let Some(problem) = problems.iter_mut().find(|problem| problem.code == codes::NOT_THE_ONE) {
+                problem.hint = Some(format!("if the deployment was made anew there, remove {}", files.about(&url)));
+            }
+            problems
+        })?;
         let identity = place.identity.clone().unwrap_or(known.identity);
         files.keep(&Known { registry: registry.clone(), identity: identity.clone() })?;
         Ok(Self { directory, registry, files, identity })
@@ -123,6 +135,28 @@ async fn at(
     let canonical = registry.canonical_url();
     let identity = canonical.rsplit_once("registry").map(|(before, after)| format!("{before}identity{after}"));
     Ok(Known { identity: identity.unwrap_or(canonical), registry })
+}
+
+/// The deployment of the spec here or above, as its state has it.
+fn here(world: &World) -> Result<Option<Known>, Vec<Diagnostic>> {
+    let Some(project) = Project::find(world)? else { return Ok(None) };
+    let state = project.applied()?.state;
+    let output = |owner: &str, kind: &str, name: &str| {
+        let place: Option<Address> = format!("{owner}/{kind}").parse().ok();
+        let recorded = place.and_then(|place| state.resources.get(&place));
+        recorded.and_then(|recorded| attributes::text(&recorded.attributes, name)).ok_or_else(|| {
+            let summary = format!("the deployment of {} has no {owner} service", project.file.display());
+            vec![Diagnostic::error(codes::NO_DEPLOYMENT, summary).hint("`acquire apply` goes on where it stopped")]
+        })
+    };
+    let registry = provisioned(
+        ServiceType::Registry,
+        output("registry", "function", "url")?,
+        output("registry", "secret", "public_key")?,
+        output("registry", "secret", "public_certificate")?,
+    );
+    let registry = registry.map_err(|error| explain("reading the state", &error))?;
+    Ok(Some(Known { registry, identity: output("identity", "registration", "uid")?.to_owned() }))
 }
 
 fn nowhere() -> Vec<Diagnostic> {

@@ -117,6 +117,11 @@ impl Files {
         write_private(&self.device_file(registry_url, username), text.expose().as_bytes()).map_err(failed)
     }
 
+    /// Names the files that keep what is known of a registry.
+    pub fn about(&self, url: &str) -> String {
+        format!("{} and {}", self.file("registry", url).display(), self.directory.join("last.json").display())
+    }
+
     fn file(&self, what: &str, url: &str) -> PathBuf {
         self.directory.join(format!("{what}-{}.json", short(url)))
     }
@@ -151,4 +156,76 @@ fn short(text: &str) -> String {
 
 fn failed(error: Error) -> Vec<Diagnostic> {
     vec![Diagnostic::error(codes::FILE, error.to_string())]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    /// Files of the first version, as this program wrote them.
+    const LAST: &str = include_str!("testdata/last.json");
+    const SESSION: &str = include_str!("testdata/session.json");
+    const DEVICE: &str = include_str!("testdata/device.json");
+    const URL: &str = "http://127.0.0.1:18080/t/registry";
+
+    fn files() -> (tempfile::TempDir, Files) {
+        let home = tempfile::tempdir().unwrap();
+        let directory = home.path().to_str().unwrap().to_owned();
+        let environment = Environment::new([("ACQUIRE_CONFIG_DIR".to_owned(), directory)]);
+        let files = Files::open(&environment).unwrap();
+        (home, files)
+    }
+
+    fn put(file: &PathBuf, text: &str) {
+        write_private(file, text.as_bytes()).unwrap();
+    }
+
+    #[test]
+    fn files_of_the_first_version_are_read() {
+        let (_home, files) = files();
+        put(&files.directory.join("last.json"), LAST);
+        put(&files.file("session", URL), SESSION);
+        put(&files.device_file(URL, "bob"), DEVICE);
+        let last = files.last().unwrap().unwrap();
+        assert_eq!((last.registry.url.full().as_str(), last.identity.as_str()), (URL, "a0-a2"));
+        let session = files.session(URL).unwrap().unwrap();
+        assert_eq!((session.username.as_str(), session.holder.identity_uid.as_str()), ("bob", "a0-a2"));
+        let device = files.device(URL, "bob").unwrap().unwrap();
+        assert_eq!(device.device_uid.as_str(), "2ca744aa-450b-4c24-a75a-f06a9f30336b");
+    }
+
+    #[test]
+    fn what_is_saved_reads_back_and_only_its_owner_can_read_it() {
+        let (_home, files) = files();
+        put(&files.directory.join("last.json"), LAST);
+        put(&files.file("session", URL), SESSION);
+        put(&files.device_file(URL, "bob"), DEVICE);
+        let (last, device) = (files.last().unwrap().unwrap(), files.device(URL, "bob").unwrap().unwrap());
+        let session = files.session(URL).unwrap().unwrap();
+        let (_other, copy) = self::files();
+        copy.keep(&last).unwrap();
+        copy.save_session(URL, &session).unwrap();
+        copy.save_device(URL, "bob", &device).unwrap();
+        assert_eq!((copy.last().unwrap().as_ref(), copy.known(URL).unwrap().as_ref()), (Some(&last), Some(&last)));
+        assert_eq!(copy.session(URL).unwrap().unwrap().holder, session.holder);
+        assert_eq!(copy.device(URL, "bob").unwrap(), Some(device));
+        for entry in std::fs::read_dir(&copy.directory).unwrap() {
+            assert_eq!(entry.unwrap().metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        }
+        copy.forget_session(URL).unwrap();
+        assert!(copy.session(URL).unwrap().is_none());
+        assert!(copy.device(URL, "eve").unwrap().is_none());
+    }
+
+    #[test]
+    fn a_file_that_is_damaged_or_of_a_later_version_is_refused_by_name() {
+        let (_home, files) = files();
+        let file = files.file("session", URL);
+        for bad in ["", "{", "[]", "{}", &SESSION.replace("\"format\":1", "\"format\":2"), &SESSION.replace("bob", "\"")] {
+            put(&file, bad);
+            let problems = files.session(URL).unwrap_err();
+            assert!(problems[0].summary.contains(file.to_str().unwrap()), "{problems:?}");
+        }
+    }
 }

@@ -40,15 +40,3 @@ pub fn explain(doing: &str, error: &Error) -> Vec<Diagnostic> {
     };
     vec![diagnostic]
 }
-
-/// Writes data, to standard output.
-#[expect(clippy::print_stdout, reason = "the root crate talks to people")]
-pub fn say(text: &str) {
-    print!("{text}");
-}
-
-/// Writes talk, to standard error.
-#[expect(clippy::print_stderr, reason = "the root crate talks to people")]
-pub fn tell(text: &str) {
-    eprint!("{text}");
-}

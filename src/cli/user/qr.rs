@@ -1,10 +1,10 @@
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 
-/// Draws a text as a QR code of half blocks, light on dark, indented. Empty if the text is too long for one.
+/// Draws a text as a QR code of half blocks, indented. Empty if the text is too long for one.
 pub fn draw(text: &str) -> String {
     let Ok(code) = QrCode::new(text.as_bytes()) else { return String::new() };
-    // Terminals are mostly dark, and every reader takes an inverted code; the quiet zone keeps it readable on light ones.
+    // The light modules are drawn: right on a dark terminal, inverted on a light one, which readers take as well.
     let picture = code.render::<Dense1x2>().dark_color(Dense1x2::Light).light_color(Dense1x2::Dark).build();
     picture.lines().map(|line| format!("  {line}\n")).collect()
 }

@@ -29,8 +29,8 @@ pub use code::one_time_code;
 pub use directory::{Directory, discover, provisioned};
 pub use error::Error;
 pub use login::{
-    Approved, Ask, Login, Pending, Registered, Status, derived_password, register, request_login, send_credentials, send_with_secret,
-    status, wait,
+    Approved, Ask, Login, Pending, Registered, Status, derived_password, register, request_login, send_credentials,
+    send_with_secret, status, wait,
 };
 pub use reach::Reach;
 pub use session::{Session, SessionKeys, logout};

@@ -148,8 +148,8 @@ pub async fn register(
     let codes = value.get("recovery_codes").and_then(Value::as_array).into_iter().flatten();
     Ok(Registered {
         user_uid: uid(&value, "user_uid")?,
-        provisioning_uri: SecretText::new(text(&value, "provisioning_uri")?),
-        recovery_codes: codes.filter_map(Value::as_str).map(SecretText::new).collect(),
+        provisioning_uri: SecretText::new(shown(&value, "provisioning_uri")?),
+        recovery_codes: codes.filter_map(Value::as_str).filter(|code| is_plain(code)).map(SecretText::new).collect(),
     })
 }
 
@@ -175,7 +175,7 @@ pub async fn request_login(
         identity_uid: uid_of(identity)?.clone(),
         username: ask.username.to_owned(),
         session_uid: uid(&value, "session_uid")?,
-        login_url: text(&value, "login_url")?.to_owned(),
+        login_url: shown(&value, "login_url")?.to_owned(),
         keys,
     })
 }
@@ -292,6 +292,16 @@ fn uid_of(service: &ServiceRecord) -> Result<&ServiceUid, Error> {
 
 fn text<'a>(value: &'a Value, name: &str) -> Result<&'a str, Error> {
     value.get(name).and_then(Value::as_str).ok_or_else(|| Error::Answer(format!("`{name}` is missing")))
+}
+
+/// A text that will be shown to a person: nothing in it may steer a terminal.
+fn shown<'a>(value: &'a Value, name: &str) -> Result<&'a str, Error> {
+    let plain = text(value, name).ok().filter(|text| is_plain(text));
+    plain.ok_or_else(|| Error::Answer(format!("`{name}` is missing or cannot be shown")))
+}
+
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 fn uid(value: &Value, name: &str) -> Result<Uid, Error> {

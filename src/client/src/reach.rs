@@ -65,7 +65,13 @@ impl Reach {
             Some(Host::Ipv6(address)) => self.allows_literal(IpAddr::V6(address), secure),
             None => false,
         };
-        if allowed { Ok(url) } else { Err(refused("leads to where services of this deployment may not call")) }
+        if allowed {
+            Ok(url)
+        } else {
+            Err(refused(
+                "may not be called: only https, or http on this machine, and no address that is reserved or private",
+            ))
+        }
     }
 
     fn allows_literal(self, address: IpAddr, secure: bool) -> bool {

@@ -78,7 +78,7 @@ struct Checked {
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("`{host}` is at {address}, where services of this deployment may not call")]
+#[error("`{host}` is at {address}, which may not be called: the address is reserved or private")]
 struct Forbidden {
     host: String,
     address: IpAddr,

@@ -46,7 +46,10 @@ pub fn open(body: &[u8], keys: &dyn Keys, limits: &Limits) -> Result<Request, Bo
     let (ciphertext, key) = sealed(&outer, keys).map_err(plain)?;
     let digest = hash::sha256(&ciphertext);
     let plaintext = key.decrypt(&ciphertext).map_err(|error| plain(error.into()))?;
-    match json::object(plaintext.expose(), limits).map_err(plain)? {
+    // Nothing is said of what is within: it may be somebody else's secret, sent to us to learn about it.
+    let inner =
+        json::object(plaintext.expose(), limits).map_err(|_| plain(unpacking("What is encrypted is no call")))?;
+    match inner {
         // One layer is all that any client makes.
         Some(inner) if is_true(inner.get("encrypted")) => Err(plain(unpacking("The message is encrypted twice"))),
         Some(inner) => read(inner, digest, keys, true),

@@ -1,8 +1,4 @@
-use acquire_client::{
-    Ask, Directory, Login, Session, SessionKeys, Transport, code, logout, one_time_code, request_login,
-    send_credentials,
-};
-use acquire_envelope::Class;
+use acquire_client::{Ask, Directory, Login, Session, SessionKeys, Transport, logout, request_login, send_with_secret};
 use acquire_envelope::service::ServiceRecord;
 use acquire_model::{Attributes, Name, SecretText, ServiceType};
 use acquire_provider::{Context, Error};
@@ -10,7 +6,6 @@ use futures::future::join_all;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 use tokio::sync::OnceCell;
 
 use crate::wire::{address, explain, provisioned};

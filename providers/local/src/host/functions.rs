@@ -1,5 +1,6 @@
 use crate::client::host_key::HostKey;
 use crate::client::record::{Record, Records};
+use crate::resources::function::BASE;
 use crate::resources::key::Wrapping;
 use crate::resources::secret;
 use crate::store;
@@ -18,8 +19,6 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::sync::Mutex;
 
-/// Where the services live below the host's address (protocol 01 §4.2: siblings differ in the last word only).
-const BASE: &str = "/t/";
 /// The longest run of a call whose function says nothing.
 const TIMEOUT_SECONDS: u64 = 60;
 

@@ -9,6 +9,9 @@ use async_trait::async_trait;
 use serde_json::Value;
 use tokio::sync::Mutex;
 
+/// Where the services live below the host's address (protocol 01 §4.2: siblings differ in the last word only).
+pub(crate) const BASE: &str = "/t/";
+
 const fn input(name: &'static str, holds: SettingType, required: bool, description: &'static str) -> Setting {
     Setting { name, holds, words: &[], required, description }
 }
@@ -72,7 +75,7 @@ impl Function {
 /// where the host name has no dot.
 fn urls(inputs: &Attributes, running: &Running) -> [(&'static str, String); 2] {
     let service = attributes::text(inputs, "service").unwrap_or_default();
-    let path = format!("/t/{service}");
+    let path = format!("{BASE}{service}");
     let (url, domain) = match attributes::text(inputs, "domain") {
         Some(domain) => (format!("https://{domain}{path}"), domain),
         None => {
@@ -151,8 +154,13 @@ impl Resource for Function {
         Ok(all)
     }
 
-    async fn logs(&self, cx: &Context, _target: &Target, _prior: &Attributes, most: usize) -> Result<Vec<String>, Error> {
-        Home::new(&cx.deployment.data).log_lines(most)
+    /// All services share the host's log: its own lines, and those of this service.
+    async fn logs(&self, cx: &Context, _target: &Target, prior: &Attributes, most: usize) -> Result<Vec<String>, Error> {
+        let here = format!("{BASE}{} ", attributes::text(prior, "service").unwrap_or_default());
+        let lines = Home::new(&cx.deployment.data).log_lines(usize::MAX)?;
+        let ours: Vec<String> =
+            lines.into_iter().filter(|line| !line.contains(BASE) || line.contains(&here)).collect();
+        Ok(ours.into_iter().rev().take(most).rev().collect())
     }
 }
 

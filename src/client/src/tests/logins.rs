@@ -178,3 +178,15 @@ fn derived_passwords_differ_by_secret_and_purpose() {
     assert_ne!(derive("a", "b"), derive("b", "b"));
     assert_ne!(derive("a", "b"), derive("a", "a"));
 }
+
+#[tokio::test]
+async fn a_text_that_would_steer_a_terminal_is_refused() {
+    let mut fake = identity("pending");
+    fake.handler = Box::new(|_, _| {
+        Ok(json!({ "login_url": "https://example.org/\u{1b}[2J", "short_uid": "0c00a34d", "session_uid": SESSION }))
+    });
+    let record = fake.record.clone();
+    let (net, clock) = Net::new([registry(vec![record.clone()]), fake]);
+    let outcome = request_login(&directory_of(&net, &clock), &record, &ask(), keys()).await;
+    assert!(matches!(outcome, Err(Error::Answer(_))));
+}

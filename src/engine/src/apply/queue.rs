@@ -1,9 +1,9 @@
 use crate::graph::order;
-use crate::plan::Step;
-use acquire_model::ProviderName;
+use crate::plan::{Call, Step};
+use acquire_model::{Action, ProviderName};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Which steps may start: those whose needs are met, as many at once as each provider bears.
+/// Which steps may start: those whose needs are met, and not too many of one provider.
 pub(super) struct Queue<'a> {
     steps: &'a [Step],
     /// How many needs of each step are not met yet.
@@ -33,12 +33,12 @@ impl<'a> Queue<'a> {
         queue
     }
 
-    /// Takes the steps that may start now.
-    pub(super) fn take(&mut self, concurrency: usize) -> Vec<usize> {
+    /// Takes the steps that may start now, at most so many of each provider that have not ended.
+    pub(super) fn take(&mut self, most: usize) -> Vec<usize> {
         let mut taken = Vec::new();
         for (provider, ready) in &mut self.ready {
             let running = self.running.entry(provider).or_default();
-            while *running < concurrency
+            while *running < most
                 && let Some(place) = ready.pop_first()
             {
                 *running += 1;
@@ -63,20 +63,32 @@ impl<'a> Queue<'a> {
         }
     }
 
-    /// Notes that a step has failed: gives up everything that depends on it, and returns that.
+    /// Notes that a step has failed: gives up everything that depends on it, and returns that. What will not be made
+    /// again is not deleted either, if that has not begun.
     pub(super) fn failed(&mut self, place: usize) -> Vec<usize> {
         self.ended(place);
         let mut given_up = BTreeSet::new();
         let mut open = vec![place];
         while let Some(place) = open.pop() {
-            for dependent in self.dependents.get(place).into_iter().flatten() {
-                if self.waiting.remove(dependent) {
-                    given_up.insert(*dependent);
-                    open.push(*dependent);
+            let dependents = self.dependents.get(place).into_iter().flatten().copied();
+            for place in dependents.chain(self.first_half(place)) {
+                if self.waiting.remove(&place) {
+                    given_up.insert(place);
+                    open.push(place);
                 }
             }
         }
+        for ready in self.ready.values_mut() {
+            ready.retain(|place| !given_up.contains(place));
+        }
         given_up.into_iter().collect()
+    }
+
+    /// The delete that belongs to the create of a replacement.
+    fn first_half(&self, place: usize) -> Option<usize> {
+        let step = self.steps.get(place).filter(|step| step.action == Action::Replace && step.call == Call::Create)?;
+        let is_half = |need: &&usize| self.steps.get(**need).is_some_and(|other| other.address == step.address);
+        step.needs.iter().find(is_half).copied()
     }
 
     /// Gives up everything that has not started, and returns it.

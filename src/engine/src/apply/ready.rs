@@ -1,6 +1,7 @@
 use crate::apply::progress::{Event as Told, What};
 use crate::apply::run::{Finished, Prepared, Run};
-use crate::apply::work::{Broken, Cause, Seen, Work};
+use crate::apply::secrets::Held;
+use crate::apply::work::{Cause, Work};
 use crate::apply::{Applier, trouble};
 use crate::plan::call::{Failure, Retry};
 use crate::plan::{Call, Step};
@@ -8,7 +9,9 @@ use crate::state::{Event, Intent, Recorded};
 use acquire_model::{Action, Attributes, Diagnostic, Resolved};
 use acquire_provider::{Context, Error, Provider, Target};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tokio::sync::Semaphore;
 
 /// A step whose inputs are filled in and which may call.
 pub(super) struct Ready<'a> {
@@ -16,6 +19,8 @@ pub(super) struct Ready<'a> {
     pub(super) step: &'a Step,
     provider: Arc<dyn Provider>,
     desired: Attributes,
+    permits: Arc<Semaphore>,
+    halted: [Arc<AtomicBool>; 2],
 }
 
 impl<'a> Run<'a> {
@@ -31,7 +36,12 @@ impl<'a> Run<'a> {
             Err(missing) => return Prepared::Impossible(missing),
         };
         match self.announce(step) {
-            Ok(events) => Prepared::Calls(Ready { place, step, provider, desired }, events),
+            Ok(events) => {
+                let permits = Semaphore::new(self.applier.settings.concurrency.max(1));
+                let permits = self.permits.entry(step.provider.clone()).or_insert_with(|| Arc::new(permits));
+                let halted = [Arc::clone(&self.halted), Arc::clone(&self.applier.settings.stop)];
+                Prepared::Calls(Ready { place, step, provider, desired, permits: Arc::clone(permits), halted }, events)
+            }
             Err(record) => Prepared::Recorded(record),
         }
     }
@@ -62,7 +72,9 @@ impl<'a> Run<'a> {
         let mut events = Vec::new();
         let action = match step.call {
             Call::Record => {
-                return Err(Event::Observed { address: address.clone(), recorded: recorded(step, prior()) });
+                let recorded = recorded(step, prior());
+                self.vault.put(address, Held::from(&recorded));
+                return Err(Event::Observed { address: address.clone(), recorded });
             }
             Call::Create => {
                 // The plan found out that it is missing.
@@ -88,26 +100,30 @@ impl<'a> Run<'a> {
 }
 
 impl<'a> Ready<'a> {
-    /// Makes the call.
+    /// Makes the call as soon as its provider bears one more.
     pub(super) async fn perform(self, applier: &'a Applier<'a>, cx: Context, began: Duration) -> Finished<'a> {
-        let Self { place, step, provider, desired } = self;
+        let Self { place, step, provider, desired, permits, halted } = self;
+        let _permit = permits.acquire().await;
         let start = cx.clock.monotonic();
-        let retrying = |retry: &Retry<'_>| {
+        let tell = |what| {
             let at = cx.clock.monotonic().saturating_sub(began);
-            let error = retry.error.to_string();
-            let what = What::Retrying { attempt: retry.attempt, wait: retry.wait, error };
             let (address, action, call) = (step.address.clone(), step.action, step.call);
             applier.progress.event(&Told { address, action, call, at, what });
         };
+        let retrying = |retry: &Retry<'_>| {
+            tell(What::Retrying { attempt: retry.attempt, wait: retry.wait, error: retry.error.to_string() });
+        };
         let target = Target { address: step.address.clone(), token: step.token.clone() };
         let result = match provider.resource(step.address.kind()) {
+            _ if halted.iter().any(|halted| halted.load(Ordering::SeqCst)) => Err(Cause::Halted.unseen()),
             Some(resource) => {
+                tell(What::Started);
                 let policy = &applier.settings.policy;
                 Work { cx: &cx, step, target, resource, desired: &desired, policy }.perform(retrying).await
             }
             None => {
                 let error = Error::Bug(format!("the kind of {} is gone from its provider", step.address));
-                Err(Broken { cause: Cause::Call(Failure { error, doubtful: false, attempts: 0 }), seen: Seen::Nothing })
+                Err(Cause::Call(Failure { error, doubtful: false, attempts: 0 }).unseen())
             }
         };
         let took = cx.clock.monotonic().saturating_sub(start);

@@ -2,11 +2,11 @@ use crate::apply::ready::{Ready, recorded};
 use crate::apply::progress::{Event as Told, What};
 use crate::apply::queue::Queue;
 use crate::apply::secrets::{Held, Vault};
-use crate::apply::work::{Broken, Effect, Seen};
+use crate::apply::work::{Broken, Cause, Effect, Seen};
 use crate::apply::{Applier, Journal, Outcome, settle, trouble};
 use crate::plan::{Call, Plan, Step, sensitive};
 use crate::state::{Event, InDoubt, StateKey};
-use acquire_model::{Address, Attributes, Diagnostic};
+use acquire_model::{Action, Address, Attributes, Diagnostic, ProviderName};
 use acquire_provider::{Context, Secrets};
 use futures::future::{Either, select};
 use futures::stream::FuturesUnordered;
@@ -14,8 +14,13 @@ use futures::{FutureExt, StreamExt};
 use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tokio::sync::Semaphore;
+
+/// How many steps are written down as started for each that may call at once: quick calls then share one sync of the
+/// journal, and a crash leaves a few steps in doubt that had not called yet.
+const AHEAD: usize = 4;
 
 /// One run of a plan.
 pub(super) struct Run<'a> {
@@ -27,6 +32,10 @@ pub(super) struct Run<'a> {
     pub(super) doubts: BTreeMap<Address, InDoubt>,
     /// What happened and is not written down yet.
     pub(super) pending: Vec<Event>,
+    /// Who may call, by provider.
+    pub(super) permits: BTreeMap<ProviderName, Arc<Semaphore>>,
+    /// Set when no further call may be made.
+    pub(super) halted: Arc<AtomicBool>,
     queue: Queue<'a>,
     outcome: Outcome,
     began: Duration,
@@ -64,6 +73,8 @@ impl<'a> Run<'a> {
             vault,
             doubts: journal.state().in_doubt.clone(),
             pending: Vec::new(),
+            permits: BTreeMap::new(),
+            halted: Arc::default(),
             queue: Queue::new(&plan.steps),
             outcome: Outcome { kept: plan.kept.clone(), ..Outcome::default() },
             began: applier.cx.clock.monotonic(),
@@ -78,7 +89,6 @@ impl<'a> Run<'a> {
         let mut running = FuturesUnordered::new();
         loop {
             for ready in self.start(journal, running.is_empty()) {
-                self.tell(ready.step, What::Started);
                 running.push(ready.perform(self.applier, self.cx.clone(), self.began));
             }
             if running.is_empty() {
@@ -98,7 +108,7 @@ impl<'a> Run<'a> {
         }
         let (mut starting, mut intents) = (Vec::new(), Vec::new());
         loop {
-            let taken = self.queue.take(self.applier.settings.concurrency.max(1));
+            let taken = self.queue.take(self.applier.settings.concurrency.max(1).saturating_mul(AHEAD));
             if taken.is_empty() {
                 break;
             }
@@ -124,7 +134,7 @@ impl<'a> Run<'a> {
         }
         // What could not be announced is not done. The outcomes are kept for another try at the end.
         self.pending.truncate(outcomes);
-        self.outcome.skipped.extend(starting.iter().map(|ready| ready.step.address.clone()));
+        self.skip(starting.iter().map(|ready| ready.place).collect(), None);
         Vec::new()
     }
 
@@ -138,6 +148,7 @@ impl<'a> Run<'a> {
                 true
             }
             Err(failure) => {
+                self.halted.store(true, Ordering::SeqCst);
                 self.outcome.refused.get_or_insert(failure);
                 false
             }
@@ -183,6 +194,11 @@ impl<'a> Run<'a> {
                 self.gone(address);
                 self.outcome.scheduled.push((address.clone(), at));
             }
+            Err(Broken { cause: Cause::Halted, .. }) => {
+                let reason = "the run was stopped before its call".to_owned();
+                self.pending.push(Event::Failed { address: address.clone(), reason });
+                return self.skip(vec![place], None);
+            }
             Err(broken) => {
                 let diagnostic = trouble::of(step, &broken);
                 self.look(step, broken.seen, &diagnostic, journal);
@@ -224,6 +240,10 @@ impl<'a> Run<'a> {
     /// Gives up a step and everything that depends on it; the rest goes on.
     fn fail(&mut self, place: usize, step: &Step, took: Duration, diagnostic: Diagnostic) {
         self.tell(step, What::Failed { took, diagnostic: diagnostic.clone() });
+        if step.action == Action::Replace {
+            // One half may have been given up before the other failed.
+            self.outcome.skipped.retain(|skipped| *skipped != step.address);
+        }
         self.outcome.failed.push((step.address.clone(), diagnostic));
         let given_up = self.queue.failed(place);
         self.skip(given_up, Some(&step.address));

@@ -9,6 +9,7 @@ use acquire_provider::Error;
 pub(super) fn of(step: &Step, broken: &Broken) -> Diagnostic {
     let diagnostic = match &broken.cause {
         Cause::Unsound(fault) => unsound(step, fault),
+        Cause::Halted => Diagnostic::error(codes::BUG, format!("`{}` was stopped before its call", step.address)),
         Cause::Call(failure) => match (&broken.seen, step.call) {
             (Seen::Nothing, _) if failure.error.is_retryable() => no_answer(step, failure),
             _ => refused(step, failure),

@@ -32,6 +32,8 @@ pub(super) struct Broken {
 
 /// Why a step failed.
 pub(super) enum Cause {
+    /// The run was stopped before its call.
+    Halted,
     /// Its call failed for good.
     Call(Failure),
     /// The bucket that it made breaks this promise.
@@ -51,6 +53,13 @@ pub(super) enum Seen {
 impl From<Failure> for Cause {
     fn from(failure: Failure) -> Self {
         Self::Call(failure)
+    }
+}
+
+impl Cause {
+    /// The cause, if nothing is known beside it.
+    pub(super) fn unseen(self) -> Broken {
+        Broken { cause: self, seen: Seen::Nothing }
     }
 }
 
@@ -130,7 +139,7 @@ impl Work<'_> {
     async fn look_after(&self, cause: &Cause) -> Seen {
         match cause {
             Cause::Call(Failure { doubtful: false, .. }) => {}
-            Cause::Call(_) | Cause::Unsound(_) => return Seen::Nothing,
+            Cause::Halted | Cause::Call(_) | Cause::Unsound(_) => return Seen::Nothing,
         }
         let read = || self.resource.read(self.cx, &self.target, self.step.prior.as_ref());
         match self.policy.call(self.cx, read, |_| ()).await {

@@ -122,17 +122,24 @@ pub(super) fn connect(drafted: &mut [Step]) {
     add(drafted, edges);
 }
 
-/// Makes each removal wait until everything that used the thing has been changed not to. A thing that must go before
-/// something is replaced cannot wait for that: what used it may itself wait for the replacement.
-pub(super) fn connect_updates(drafted: &mut [Step], state: &State) {
+/// Makes each delete as late as it can be: a removal waits until everything that used the thing has been changed not
+/// to, and the delete of a replacement until everything is there that the new thing needs. A thing that must go before
+/// something else is replaced cannot wait: what it would wait for may itself wait for that replacement.
+pub(super) fn connect_makes(drafted: &mut [Step], state: &State) {
     let replaced = places(drafted, |step| step.call == Call::Delete && step.action == Action::Replace);
     let removals = places(drafted, |step| step.call == Call::Delete && step.action == Action::Delete);
+    let makes = places(drafted, |step| step.call != Call::Delete);
     let early = dependants(replaced.keys(), state);
     let mut edges: Vec<(usize, usize)> = Vec::new();
-    for (place, step) in drafted.iter().enumerate().filter(|(_, step)| matches!(step.call, Call::Update | Call::Record)) {
-        let used = state.resources.get(&step.address).map(|recorded| &recorded.needs).into_iter().flatten();
-        let used = used.filter(|need| !early.contains(*need));
-        edges.extend(used.filter_map(|need| Some((*removals.get(need)?, place))));
+    for (place, step) in drafted.iter().enumerate() {
+        if matches!(step.call, Call::Update | Call::Record) {
+            let used = state.resources.get(&step.address).map(|recorded| &recorded.needs).into_iter().flatten();
+            let used = used.filter(|need| !early.contains(*need));
+            edges.extend(used.filter_map(|need| Some((*removals.get(need)?, place))));
+        }
+        if let (Call::Create, Some(delete), false) = (step.call, replaced.get(&step.address), early.contains(&step.address)) {
+            edges.extend(step.dependencies.iter().filter_map(|need| Some((*delete, *makes.get(need)?))));
+        }
     }
     add(drafted, edges);
 }

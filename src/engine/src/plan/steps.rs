@@ -20,7 +20,7 @@ pub(super) fn steps(
     connect_makes(&mut drafted);
     drafted.extend(removed.iter().map(|doomed| doomed.step(Action::Delete, reason::NOT_IN_SPEC.to_owned())));
     destroy::connect(&mut drafted);
-    destroy::connect_updates(&mut drafted, state);
+    destroy::connect_makes(&mut drafted, state);
     arrange(drafted)
 }
 

@@ -1,11 +1,11 @@
 use std::collections::BTreeMap;
 
-use acquire_model::spec::{Defaults, PlainResource, Service};
-use acquire_model::{Expression, Kind, Name, ProviderName, ServiceType};
 use serde_json::Value;
 
 use super::check::Checked;
 use super::grammar::{self, PARTS};
+use acquire_model::spec::{Defaults, PlainResource, Service};
+use acquire_model::{Expression, Kind, Name, ProviderName, ServiceType};
 
 type Fields = BTreeMap<String, Expression>;
 
@@ -31,8 +31,8 @@ pub(super) fn build(checked: &Checked) -> Parts {
         let service: ServiceType = name.parse().ok()?;
         Some((service, self::service(service, fields, &defaults)?))
     });
-    let resources = objects(fields, "resources")
-        .filter_map(|(name, fields)| Some((name.parse().ok()?, resource(fields)?)));
+    let resources =
+        objects(fields, "resources").filter_map(|(name, fields)| Some((name.parse().ok()?, resource(fields)?)));
     let providers =
         objects(fields, "providers").filter_map(|(name, fields)| Some((name.parse().ok()?, fields.clone())));
     Parts {
@@ -94,7 +94,8 @@ fn resource(fields: &Fields) -> Option<PlainResource> {
     })
 }
 
-fn objects<'f>(fields: &'f Fields, name: &str) -> impl Iterator<Item = (&'f String, &'f Fields)> {
+/// Returns the objects in a field, with their names.
+pub(super) fn objects<'f>(fields: &'f Fields, name: &str) -> impl Iterator<Item = (&'f String, &'f Fields)> {
     object(fields, name).into_iter().flatten().filter_map(|(name, value)| match value {
         Expression::Object(fields) => Some((name, fields)),
         _ => None,

@@ -1,6 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use acquire_model::{Diagnostic, Expression, Resolved, Span};
 use serde_json::Value;
 
 use super::convert::{Misfit, Summary, convert, ruled, scalar, withheld, wrong_type};
@@ -11,6 +10,7 @@ use super::shape::{Field, Keys, Known, Rule, Shape, Table};
 use super::tree::{Node, Place, Tree};
 use super::words::{closest, did_you_mean, listed, shown};
 use super::{MergedValue, Origin, codes};
+use acquire_model::{Diagnostic, Expression, Kind, Reference, Resolved, Span};
 
 /// What is shown instead of a sensitive value.
 const REDACTED: &str = "[redacted]";
@@ -43,6 +43,15 @@ struct At<'p> {
     known: Known,
 }
 
+/// A value as it was written.
+#[derive(Clone, Copy)]
+struct Written<'t> {
+    tree: &'t Tree,
+    at: At<'t>,
+    /// Whether what it came to must not be shown.
+    sensitive: bool,
+}
+
 /// Where a value comes from beside its place.
 #[derive(Default)]
 struct Provenance {
@@ -67,9 +76,9 @@ impl<'a, 's> Checker<'a, 's> {
     fn value(&mut self, tree: &Tree, shape: &Shape, at: At<'_>) -> Option<Expression> {
         match shape {
             Shape::Table(table) => self.table(tree, table, at.path),
-            Shape::Map(rule, item) => self.map(tree, (rule, item), at),
+            Shape::Map(rule, item) => self.map(tree, rule, item, at),
             Shape::Resource => {
-                let table = self.resource(tree)?;
+                let table = self.resource(tree);
                 self.table(tree, &table, at.path)
             }
             Shape::List(item) => self.list(tree, item, at),
@@ -127,21 +136,14 @@ impl<'a, 's> Checker<'a, 's> {
     fn unknown(&mut self, key: &str, place: Place, table: &Table) {
         match table.keys {
             Keys::Fields => {
+                let (label, hint) = match closest(key, table.names()) {
+                    Some(meant) => (format!("did you mean `{meant}`?"), None),
+                    None if table.fields.is_empty() => ("it takes none".to_owned(), None),
+                    None => (String::new(), Some(format!("it takes {}", listed(table.names())))),
+                };
                 let summary = format!("unknown field {} in {}", shown(key), table.what);
-                let mut diagnostic = Diagnostic::error(codes::UNKNOWN_FIELD, summary);
-                match closest(key, table.names()) {
-                    Some(meant) => {
-                        diagnostic = diagnostic.at(self.report.span(place), format!("did you mean `{meant}`?"));
-                    }
-                    None if table.fields.is_empty() => {
-                        diagnostic = diagnostic.at(self.report.span(place), "it takes none");
-                    }
-                    None => {
-                        diagnostic = diagnostic.at(self.report.span(place), "");
-                        diagnostic = diagnostic.hint(format!("it takes {}", listed(table.names())));
-                    }
-                }
-                self.report.add(diagnostic);
+                let diagnostic = Diagnostic::error(codes::UNKNOWN_FIELD, summary).at(self.report.span(place), label);
+                self.report.add(Diagnostic { hint, ..diagnostic });
             }
             Keys::SomeFields => {}
             Keys::Services => {
@@ -169,7 +171,7 @@ impl<'a, 's> Checker<'a, 's> {
         self.report.add(diagnostic.at(self.report.span(place), label));
     }
 
-    fn map(&mut self, tree: &Tree, (rule, item): (&'static Rule, &Shape), at: At<'_>) -> Option<Expression> {
+    fn map(&mut self, tree: &Tree, rule: &'static Rule, item: &Shape, at: At<'_>) -> Option<Expression> {
         let Node::Map(entries) = &tree.node else {
             self.misfit(&wrong_type(&Shape::Map(rule, Box::new(Shape::Any)), &scalar(tree)), at.path, tree.place, None);
             return None;
@@ -188,22 +190,22 @@ impl<'a, 's> Checker<'a, 's> {
     }
 
     /// Finds the table of a plain resource by its kind and its provider.
-    fn resource(&mut self, tree: &Tree) -> Option<Table> {
-        let some_fields = || Some(self.grammar.resource("", None));
-        let Some(kind) = tree.entry("kind") else { return some_fields() };
-        let (Some(kind), place) = (kind.value.text(), kind.value.place) else { return some_fields() };
-        let Some(provider) = self.provider_of(tree) else { return some_fields() };
-        // A provider that is not built in is reported where it is named.
-        let Some(declaration) = self.grammar.declaration(&provider) else { return some_fields() };
-        let inputs = declaration.kinds.iter().find(|(name, _)| name.as_str() == kind);
-        let Some((_, inputs)) = inputs else {
-            let kinds = || declaration.kinds.keys().map(acquire_model::Kind::as_str);
-            let summary = format!("provider `{provider}` does not provide {}", shown(kind));
-            let label = did_you_mean(kind, kinds()).unwrap_or_else(|| format!("it provides {}", listed(kinds())));
-            self.report.error(codes::UNKNOWN_KIND, summary, place, label);
-            return some_fields();
+    fn resource(&mut self, tree: &Tree) -> Table {
+        let kind = tree.entry("kind").map(|kind| &kind.value);
+        let provider = self.provider_of(tree).and_then(|provider| self.grammar.declaration(&provider));
+        // What is wrong with the kind itself, or with the provider, is reported where they are checked.
+        let (Some(kind), Some(provider)) = (kind, provider) else { return self.grammar.resource("", None) };
+        let Some(name) = kind.text().filter(|name| !is_interpolated(name)) else {
+            return self.grammar.resource("", None);
         };
-        Some(self.grammar.resource(kind, Some(inputs)))
+        if let Some((_, inputs)) = provider.kinds.iter().find(|(kind, _)| kind.as_str() == name) {
+            return self.grammar.resource(name, Some(inputs));
+        }
+        let kinds = || provider.kinds.keys().map(Kind::as_str);
+        let summary = format!("provider `{}` does not provide {}", provider.name, shown(name));
+        let label = did_you_mean(name, kinds()).unwrap_or_else(|| format!("it provides {}", listed(kinds())));
+        self.report.error(codes::UNKNOWN_KIND, summary, kind.place, label);
+        self.grammar.resource("", None)
     }
 
     /// The provider that a mapping names, or the default one. What is wrong with it is reported when it is checked.
@@ -231,7 +233,10 @@ impl<'a, 's> Checker<'a, 's> {
             self.checked.origins.insert(path.clone(), self.report.span(tree.place));
             let at = At { path: &path, ..at };
             let value = self.computed(tree, at, &mut provenance);
-            values.extend(value.and_then(|value| self.fitted(value, tree, item, (at, &provenance))));
+            let value =
+                value.and_then(|value| self.fitted(value, item, Written { tree, at, sensitive: provenance.sensitive }));
+            // What is wrong keeps its position, so that the others are still at theirs.
+            values.push(value.unwrap_or(Expression::Literal(Value::Null)));
         }
         let whole = Expression::List(values);
         self.note(tree, &whole, at, provenance);
@@ -241,7 +246,8 @@ impl<'a, 's> Checker<'a, 's> {
     fn leaf(&mut self, tree: &Tree, shape: &Shape, at: At<'_>) -> Option<Expression> {
         let mut provenance = Provenance::default();
         let value = self.computed(tree, at, &mut provenance)?;
-        let fitted = self.fitted(value.clone(), tree, shape, (at, &provenance))?;
+        let written = Written { tree, at, sensitive: provenance.sensitive };
+        let fitted = self.fitted(value.clone(), shape, written)?;
         self.note(tree, &value, at, provenance);
         Some(fitted)
     }
@@ -251,15 +257,16 @@ impl<'a, 's> Checker<'a, 's> {
         match &tree.node {
             Node::Text(text) if is_interpolated(text) => self.interpolated(text, tree.place, at, provenance),
             Node::List(items) => {
-                let items = items.iter().map(|item| self.computed(item, at, provenance));
-                Some(Expression::List(items.collect::<Option<_>>()?))
+                // Collected first, so that the errors of all are said and not only the first one.
+                let items: Vec<_> = items.iter().map(|item| self.computed(item, at, provenance)).collect();
+                Some(Expression::List(items.into_iter().collect::<Option<_>>()?))
             }
             Node::Map(entries) => {
-                let fields = entries.iter().map(|entry| {
-                    let value = self.computed(&entry.value, at, provenance)?;
-                    Some((entry.key.clone(), value))
-                });
-                Some(Expression::Object(fields.collect::<Option<_>>()?))
+                let fields: Vec<_> = entries
+                    .iter()
+                    .map(|entry| Some((entry.key.clone(), self.computed(&entry.value, at, provenance)?)))
+                    .collect();
+                Some(Expression::Object(fields.into_iter().collect::<Option<_>>()?))
             }
             _ => Some(Expression::Literal(scalar(tree))),
         }
@@ -278,7 +285,11 @@ impl<'a, 's> Checker<'a, 's> {
             return None;
         }
         let interpolated = self.scope.interpolate(self.report, text, place);
-        provenance.from.extend(interpolated.from);
+        for from in interpolated.from {
+            if !provenance.from.contains(&from) {
+                provenance.from.push(from);
+            }
+        }
         provenance.sensitive |= interpolated.sensitive;
         let value = interpolated.value?;
         if at.known == Known::BeforeApply && !value.references().is_empty() {
@@ -293,13 +304,9 @@ impl<'a, 's> Checker<'a, 's> {
         self.report.error(codes::KNOWN_TOO_LATE, summary, place, "this is known only afterwards");
     }
 
-    fn fitted(
-        &mut self,
-        value: Expression,
-        tree: &Tree,
-        shape: &Shape,
-        (at, provenance): (At<'_>, &Provenance),
-    ) -> Option<Expression> {
+    /// Returns the value as the shape wants it.
+    fn fitted(&mut self, value: Expression, shape: &Shape, written: Written<'_>) -> Option<Expression> {
+        let Written { tree, at, sensitive } = written;
         let literal = match (value, shape) {
             (value, Shape::Any) => return Some(value),
             (Expression::Literal(literal), _) => literal,
@@ -316,13 +323,13 @@ impl<'a, 's> Checker<'a, 's> {
                 if let (Shape::Provider, Some(name)) = (shape, value.as_str())
                     && self.grammar.declaration(name).is_none()
                 {
-                    self.unknown_provider(name, tree.place);
+                    self.unknown_provider(if sensitive { REDACTED } else { name }, tree.place);
                     return None;
                 }
                 Some(Expression::Literal(value))
             }
             Err(misfit) => {
-                let misfit = if provenance.sensitive { withheld(shape, &misfit) } else { misfit };
+                let misfit = if sensitive { withheld(shape, &misfit) } else { misfit };
                 self.misfit(&misfit, at.path, tree.place, None);
                 None
             }
@@ -358,9 +365,8 @@ fn joined(path: &str, key: &str) -> String {
 
 /// A value as JSON, with references as the interpolations that they are.
 fn as_text(value: &Expression) -> String {
-    let reference = |reference: &acquire_model::Reference| {
-        Some(Value::String(format!("${{{}.{}}}", reference.address, reference.attribute)))
-    };
+    let reference =
+        |reference: &Reference| Some(Value::String(format!("${{{}.{}}}", reference.address, reference.attribute)));
     match value.resolve(&reference) {
         Resolved::Known(value) => value.to_string(),
         Resolved::AfterApply => String::new(),

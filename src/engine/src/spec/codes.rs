@@ -99,8 +99,8 @@ mod tests {
         for (position, (code, meaning)) in ALL.iter().enumerate() {
             assert_eq!(usize::from(code.0), position + 1);
             let page = std::fs::read_to_string(format!("{pages}/{code}.md")).unwrap_or_default();
-            let title = format!("# {code}: ");
-            assert!(page.starts_with(&title), "docs/errors/{code}.md must begin with `{title}` ({meaning})");
+            let title = format!("# {code}: {}\n", meaning.trim().trim_end_matches('.'));
+            assert!(page.starts_with(&title), "docs/errors/{code}.md must begin with `{title}`");
         }
     }
 }

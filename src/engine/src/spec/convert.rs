@@ -1,10 +1,10 @@
-use acquire_model::Code;
 use serde_json::{Number, Value};
 
 use super::shape::{Rule, Shape};
 use super::tree::{Node, Tree};
 use super::words::{did_you_mean, listed, shown};
 use super::{codes, grammar, quantity};
+use acquire_model::Code;
 
 /// Why a value does not fit.
 #[derive(Debug)]
@@ -61,7 +61,13 @@ fn from_text(shape: &Shape, text: &str) -> Option<Result<Value, Misfit>> {
         Shape::Ruled(rule) => ruled(rule, text),
         Shape::Words(words) => word(words, text),
         Shape::Duration => quantity::seconds(text).map(Value::from).map_err(|meant| {
-            quantity_misfit(codes::BAD_DURATION, text, "a length of time", meant, "such as `90d`, `12h`, `30m` or `60s`")
+            quantity_misfit(
+                codes::BAD_DURATION,
+                text,
+                "a length of time",
+                meant,
+                "such as `90d`, `12h`, `30m` or `60s`",
+            )
         }),
         Shape::Memory => quantity::bytes(text).map(Value::from).map_err(|meant| {
             quantity_misfit(codes::BAD_MEMORY, text, "an amount of memory", meant, "such as `512MiB` or `1GiB`")
@@ -125,6 +131,7 @@ pub(super) fn withheld(shape: &Shape, misfit: &Misfit) -> Misfit {
 /// Says that a value is of the wrong type, and how to write the right one.
 pub(super) fn wrong_type(shape: &Shape, value: &Value) -> Misfit {
     let label = match (shape, value) {
+        (Shape::Ruled(rule), _) if !(rule.keeps)(&value.to_string()) => rule.rule.to_owned(),
         (Shape::Text | Shape::Ruled(_), Value::Number(_) | Value::Bool(_)) => format!("write `\"{value}\"`"),
         (Shape::Boolean, Value::String(text)) => match text.to_lowercase().as_str() {
             "yes" | "on" | "y" => "write `true`".to_owned(),

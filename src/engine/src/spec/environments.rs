@@ -1,14 +1,13 @@
 use std::collections::HashMap;
 
-use acquire_model::{Diagnostic, Name};
-
 use super::codes;
-use super::convert::{Summary, ruled, wrong_type, scalar};
+use super::convert::{Summary, ruled, scalar, wrong_type};
 use super::grammar::{ENVIRONMENT_NAME, Grammar};
 use super::report::Report;
 use super::shape::Shape;
 use super::tree::{Entry, Node, Tree};
 use super::words::{closest, listed, shown};
+use acquire_model::{Diagnostic, Name};
 
 /// Most environments of one spec: each is checked with the whole spec.
 const ENVIRONMENTS_MAX: usize = 64;

@@ -1,9 +1,8 @@
+use super::codes;
+use super::shape::{Field, Keys, Known, Rule, Shape, Table};
 use acquire_model::name::{Invalid, Name};
 use acquire_model::spec::{ProviderDeclaration, Setting};
 use acquire_model::{DeploymentName, Kind, ProviderName, ServiceType};
-
-use super::codes;
-use super::shape::{Field, Keys, Known, Rule, Shape, Table};
 
 /// The version of the format that this binary reads.
 pub(super) const VERSION: i64 = 1;
@@ -89,7 +88,11 @@ impl<'d> Grammar<'d> {
         fields.extend(self.parts());
         fields.extend([
             Field::new("variables", variables(), "Inputs of the spec, used as `${var.NAME}`.").known(Known::Written),
-            Field::new("environments", environments, "Changes to the spec for `-e NAME`: mappings are merged, everything else replaces."),
+            Field::new(
+                "environments",
+                environments,
+                "Changes to the spec for `-e NAME`: mappings are merged, everything else replaces.",
+            ),
         ]);
         Table::new("the spec", fields)
     }
@@ -161,7 +164,11 @@ impl<'d> Grammar<'d> {
         let mut fields = vec![
             Field::new("kind", Shape::Ruled(&KIND), "What it is.").required().known(Known::Written),
             self.provider("Who provides it."),
-            Field::new("needs", Shape::List(Box::new(Shape::Ruled(&OWNER))), "Services and resources that must be there first."),
+            Field::new(
+                "needs",
+                Shape::List(Box::new(Shape::Ruled(&OWNER))),
+                "Services and resources that must be there first.",
+            ),
         ];
         let Some(inputs) = inputs else {
             return Table { keys: Keys::SomeFields, ..Table::new("a resource", fields) };
@@ -277,7 +284,7 @@ pub(super) fn settings(service: ServiceType) -> Vec<Field> {
         }
     }
     .into_iter()
-    .map(|field| during_apply(field))
+    .map(during_apply)
     .collect()
 }
 

@@ -1,6 +1,5 @@
 use std::collections::BTreeMap;
 
-use acquire_model::{Address, Code, Environment, Expression, Kind, Name, Reference, Resolved, ServiceType};
 use serde_json::Value;
 
 use super::codes;
@@ -8,6 +7,7 @@ use super::report::Report;
 use super::tree::{Entry, Place, Tree};
 use super::variables::Variable;
 use super::words::{did_you_mean, listed, shown};
+use acquire_model::{Address, Code, Environment, Expression, Kind, Name, Reference, Resolved, ServiceType};
 
 /// The heads of the interpolations that there are.
 const HEADS: [&str; 4] = ["env", "var", "services", "resources"];
@@ -76,7 +76,12 @@ impl<'a> Scope<'a> {
             Ok(pieces) => pieces,
             Err(rest) => {
                 let place = report.narrowed(place, rest);
-                report.error(codes::UNCLOSED, "an interpolation is not closed", place, "write `${…}`, or `$${` for a plain `${`");
+                report.error(
+                    codes::UNCLOSED,
+                    "an interpolation is not closed",
+                    place,
+                    "write `${…}`, or `$${` for a plain `${`",
+                );
                 return Interpolated::default();
             }
         };

@@ -5,38 +5,55 @@
 
 /// The error codes.
 pub mod codes;
+
 /// YAML values with their places.
 mod tree;
+
 /// What is wrong with a file.
 mod report;
-/// Did-you-mean, and the look of the spec's words in messages.
-mod words;
-/// Lengths of time and amounts of memory.
-mod quantity;
+
 /// From text to tree.
 mod yaml;
+
+/// Did-you-mean, and the look of the spec's words in messages.
+mod words;
+
+/// Lengths of time and amounts of memory.
+mod quantity;
+
 /// What a grammar is made of.
 mod shape;
+
 /// What a spec may say.
 mod grammar;
-/// The declared variables and their values.
-mod variables;
-/// `${…}`.
-mod interpolate;
+
 /// One value against one shape.
 mod convert;
+
+/// `${…}`.
+mod interpolate;
+
 /// A tree against the grammar.
 mod check;
+
+/// The declared variables and their values.
+mod variables;
+
 /// Environments: changes merged over the base.
 mod environments;
+
 /// From checked values to the model's types.
 mod build;
+
 /// What services and resources say of each other.
 mod relations;
+
 /// The grammar as JSON Schema.
 mod schema;
+
 /// A spec to start from.
 mod example;
+
 #[cfg(test)]
 mod tests;
 
@@ -45,7 +62,6 @@ use std::fmt;
 
 use acquire_model::spec::{ProviderDeclaration, Spec};
 use acquire_model::{DeploymentName, Diagnostic, Environment, Name, ProviderName, Severity, Span};
-
 use check::{Checked, Checker};
 use grammar::Grammar;
 use interpolate::Scope;
@@ -77,17 +93,23 @@ impl Source {
             let summary = format!("{file} is larger than {} MiB", SOURCE_BYTES_MAX >> 20);
             return Err(Diagnostic::error(codes::TOO_BIG, summary));
         }
-        let text = String::from_utf8(bytes).map_err(|error| {
-            let valid = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
-            let line = valid.iter().filter(|byte| **byte == b'\n').count() + 1;
-            Diagnostic::error(codes::NOT_UTF8, format!("{file} is not UTF-8 text"))
-                .detail(format!("The first byte that is not stands on line {line}."))
-                .hint("save the file as UTF-8")
-        })?;
+        let text = String::from_utf8(bytes).map_err(|error| not_utf8(&file, &error))?;
         // Editors of one system begin a file with a mark that the others do not show.
         let text = text.strip_prefix('\u{feff}').map(ToOwned::to_owned).unwrap_or(text);
         Ok(Self { file, text })
     }
+}
+
+fn not_utf8(file: &str, error: &std::string::FromUtf8Error) -> Diagnostic {
+    let (bytes, at) = (error.as_bytes(), error.utf8_error().valid_up_to());
+    let before = String::from_utf8_lossy(bytes.get(..at).unwrap_or_default());
+    let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX).saturating_add(1);
+    let (line, column) =
+        (number(before.matches('\n').count()), before.chars().rev().take_while(|c| *c != '\n').count());
+    let label = bytes.get(at).map(|byte| format!("the byte {byte:#04X} stands here")).unwrap_or_default();
+    Diagnostic::error(codes::NOT_UTF8, format!("{file} is not UTF-8 text"))
+        .at(Place { line, column: number(column), length: 1 }.in_file(file), label)
+        .hint("save the file as UTF-8")
 }
 
 /// What else decides how a spec is read.
@@ -191,12 +213,15 @@ impl Decoder<'_, '_> {
         let variables = self.variables(&grammar, variables.as_ref());
         let overlays = environments::overlays(&grammar, self.report, environments.as_ref());
         let chosen = environments::chosen(self.report, &overlays, self.options.environment.as_ref());
+        let merged = |overlay: &Entry| environments::merged(&grammar, &base, &overlay.value);
+        let decoded = match chosen {
+            Some(overlay) => self.spec(&grammar, &variables, &merged(overlay), false),
+            None => self.spec(&grammar, &variables, &base, false),
+        };
         for overlay in overlays.iter().filter(|overlay| chosen.is_none_or(|chosen| chosen.key != overlay.key)) {
-            let tree = environments::merged(&grammar, &base, &overlay.value);
-            self.spec(&grammar, &variables, &tree, true);
+            self.spec(&grammar, &variables, &merged(overlay), true);
         }
-        let tree = chosen.map(|overlay| environments::merged(&grammar, &base, &overlay.value)).unwrap_or(base);
-        self.spec(&grammar, &variables, &tree, false)
+        decoded
     }
 
     fn variables(&mut self, grammar: &Grammar<'_>, entry: Option<&Entry>) -> BTreeMap<String, Variable> {
@@ -223,7 +248,7 @@ impl Decoder<'_, '_> {
         let scope = Scope::new(tree, variables, self.environment, lenient);
         let checked = Checker::new(grammar, &scope, self.report).check(tree, &Shape::Table(grammar.spec()), "");
         let parts = build::build(&checked);
-        relations::check(grammar, self.report, tree, (&parts, &checked));
+        relations::check(grammar, self.report, tree, &parts, &checked);
         let name: DeploymentName = build::text(&checked.fields, "name")?.parse().ok()?;
         let environment = self.options.environment.clone();
         let whole = serde_json::to_vec(&(&environment, &checked.fields)).ok()?;

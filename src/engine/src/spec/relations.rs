@@ -1,34 +1,36 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use acquire_model::{Code, Diagnostic, ProviderName, ServiceType, Span};
+use serde_json::Value;
 
-use super::build::Parts;
+use super::build::{self, Parts};
 use super::check::Checked;
 use super::codes;
 use super::grammar::{Grammar, PARTS, needed_by};
 use super::report::Report;
 use super::tree::Tree;
 use super::words::{closest, did_you_mean, shown};
+use acquire_model::{Code, Diagnostic, Expression, ProviderName, ServiceType};
 
 /// Checks what services and resources say of each other.
-pub(super) fn check(grammar: &Grammar<'_>, report: &mut Report<'_>, tree: &Tree, (parts, checked): (&Parts, &Checked)) {
-    let mut relations = Relations { report, origins: &checked.origins };
+pub(super) fn check(grammar: &Grammar<'_>, report: &mut Report<'_>, tree: &Tree, parts: &Parts, checked: &Checked) {
+    let mut relations = Relations { report, checked };
     relations.needed_services(tree);
     relations.domains(parts);
     relations.provided_parts(grammar, parts);
     relations.names(tree);
-    relations.needs(tree, parts);
+    relations.needs(tree);
+    relations.provider_settings(grammar, parts);
 }
 
 struct Relations<'a, 's> {
     report: &'a mut Report<'s>,
-    origins: &'a BTreeMap<String, Span>,
+    checked: &'a Checked,
 }
 
 impl Relations<'_, '_> {
     fn error(&mut self, code: Code, path: &str, summary: String, label: String) {
         let diagnostic = Diagnostic::error(code, summary);
-        self.report.add(match self.origins.get(path) {
+        self.report.add(match self.checked.origins.get(path) {
             Some(span) => diagnostic.at(span.clone(), label),
             None => diagnostic.hint(label),
         });
@@ -51,13 +53,15 @@ impl Relations<'_, '_> {
     /// No two services publish one URL.
     fn domains(&mut self, parts: &Parts) {
         let mut first: BTreeMap<&str, ServiceType> = BTreeMap::new();
-        for (service, domain) in parts.services.iter().filter_map(|(service, it)| Some((*service, it.domain.as_deref()?))) {
+        for (service, domain) in
+            parts.services.iter().filter_map(|(service, it)| Some((*service, it.domain.as_deref()?)))
+        {
             let Some(other) = first.get(domain) else {
                 first.insert(domain, service);
                 continue;
             };
-            let summary = format!("services `{other}` and `{service}` cannot both be at `{domain}`");
-            let place = self.origins.get(&format!("services.{other}.domain"));
+            let summary = format!("services `{other}` and `{service}` cannot both be at one domain");
+            let place = self.checked.origins.get(&format!("services.{other}.domain"));
             let label = place.map_or_else(String::new, |place| format!("`{other}` has it at {place}"));
             self.error(codes::SAME_URL, &format!("services.{service}.domain"), summary, label);
         }
@@ -75,7 +79,7 @@ impl Relations<'_, '_> {
                 if !lacks(grammar, provider, kind) {
                     continue;
                 }
-                let path = if self.origins.contains_key(&path) { path } else { format!("services.{name}") };
+                let path = if self.checked.origins.contains_key(&path) { path } else { format!("services.{name}") };
                 let summary = format!("provider `{provider}` does not provide `{kind}`, which service `{name}` needs");
                 let label = match kind {
                     "function" => "name another provider".to_owned(),
@@ -97,16 +101,48 @@ impl Relations<'_, '_> {
     }
 
     /// Everything that a resource needs is in the spec, right or wrong.
-    fn needs(&mut self, tree: &Tree, parts: &Parts) {
+    fn needs(&mut self, tree: &Tree) {
         let keys = |section| tree.entry(section).map(|entry| entry.value.entries()).unwrap_or_default();
         let owners: BTreeSet<&str> =
             ["services", "resources"].into_iter().flat_map(keys).map(|entry| entry.key.as_str()).collect();
-        for (name, resource) in &parts.resources {
-            for need in resource.needs.iter().filter(|need| !owners.contains(need.as_str())) {
-                let summary = format!("`{name}` needs {}, which this spec does not have", shown(need.as_str()));
-                let label = did_you_mean(need.as_str(), owners.iter().copied()).unwrap_or_default();
-                let position = resource.needs.iter().position(|other| other == need).unwrap_or_default();
-                self.error(codes::UNKNOWN_NEED, &format!("resources.{name}.needs.{position}"), summary, label);
+        for (name, resource) in build::objects(&self.checked.fields, "resources") {
+            let Some(Expression::List(needs)) = resource.get("needs") else { continue };
+            let path = format!("resources.{name}.needs");
+            for (position, need) in needs.iter().enumerate() {
+                let Expression::Literal(Value::String(need)) = need else { continue };
+                if owners.contains(need.as_str()) {
+                    continue;
+                }
+                let is_sensitive = self.checked.sensitive.contains(&path);
+                let shown = if is_sensitive { "something".to_owned() } else { shown(need) };
+                let summary = format!("`{name}` needs {shown}, which this spec does not have");
+                let label = did_you_mean(need, owners.iter().copied()).unwrap_or_default();
+                self.error(codes::UNKNOWN_NEED, &format!("{path}.{position}"), summary, label);
+            }
+        }
+    }
+
+    /// A provider that is used has the settings that it cannot be without.
+    fn provider_settings(&mut self, grammar: &Grammar<'_>, parts: &Parts) {
+        let services = parts.services.iter().flat_map(|(name, service)| {
+            let path = format!("services.{name}");
+            let placed = service.placed.iter();
+            let placed = placed.map(|(kind, provider)| (provider, format!("services.{name}.{kind}.provider")));
+            placed.chain([(&service.provider, path)]).collect::<Vec<_>>()
+        });
+        let resources = parts.resources.iter();
+        let resources = resources.map(|(name, resource)| (&resource.provider, format!("resources.{name}")));
+        let mut seen = BTreeSet::new();
+        for (provider, path) in services.chain(resources) {
+            let is_given = self.checked.origins.contains_key(&format!("providers.{provider}"));
+            let Some(declaration) = grammar.declaration(provider.as_str()) else { continue };
+            if is_given || !seen.insert(provider) {
+                continue;
+            }
+            for setting in declaration.settings.iter().filter(|setting| setting.required) {
+                let summary = format!("provider `{provider}` lacks `{}`", setting.name);
+                let label = format!("add `{provider}: {{ {}: … }}` under `providers`", setting.name);
+                self.error(codes::MISSING_FIELD, &path, summary, label);
             }
         }
     }

@@ -1,7 +1,6 @@
-use acquire_model::{Code, Diagnostic, Span};
-
-use super::{Source, codes};
 use super::tree::Place;
+use super::{Source, codes};
+use acquire_model::{Code, Diagnostic, Span};
 
 /// Most diagnostics of one run; what is beyond is counted as one.
 const DIAGNOSTICS_MAX: usize = 1_000;
@@ -77,9 +76,8 @@ impl<'s> Report<'s> {
         };
         self.diagnostics.sort_by_key(key);
         let mut seen = std::collections::BTreeSet::new();
-        self.diagnostics.retain(|diagnostic| {
-            seen.insert((diagnostic.span.clone(), diagnostic.code, diagnostic.summary.clone()))
-        });
+        self.diagnostics
+            .retain(|diagnostic| seen.insert((diagnostic.span.clone(), diagnostic.code, diagnostic.summary.clone())));
         if self.is_cut {
             let summary = format!("more than {DIAGNOSTICS_MAX} things are wrong; the rest is not listed");
             self.diagnostics.push(Diagnostic::error(codes::TOO_BIG, summary));

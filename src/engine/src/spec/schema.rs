@@ -1,9 +1,12 @@
-use acquire_model::spec::ProviderDeclaration;
 use serde_json::{Map, Value, json};
 
 use super::grammar::{Grammar, VERSION};
 use super::quantity::{DURATION_PATTERN, MEMORY_PATTERN};
 use super::shape::{Field, Known, Rule, Shape, Table};
+use acquire_model::spec::ProviderDeclaration;
+
+/// Sections that are the same in the spec and in an environment, written once.
+const SHARED: [&str; 3] = ["state", "defaults", "services"];
 
 /// Returns the JSON Schema (2020-12) of a spec for the given providers.
 ///
@@ -11,19 +14,37 @@ use super::shape::{Field, Known, Rule, Shape, Table};
 /// (references, needs, services that need each other) only the decoder can check.
 pub fn json_schema(declarations: &[ProviderDeclaration]) -> Value {
     let grammar = Grammar { declarations, default_provider: None };
-    let mut schema = Writer { grammar: &grammar, partial: false }.table(&grammar.spec());
-    if let Value::Object(schema) = &mut schema {
-        schema.insert("$schema".to_owned(), "https://json-schema.org/draft/2020-12/schema".into());
-        schema.insert("title".to_owned(), "Acquire spec".into());
-        schema.insert("description".to_owned(), "What runs where: the input of `acquire plan` and `acquire apply`.".into());
-        let interpolation = json!({
+    let writer = Writer { grammar: &grammar, partial: false };
+    let table = grammar.spec();
+    let mut definitions = json!({
+        "interpolation": {
             "description": "Text with interpolations such as `${var.NAME}`, `${env.NAME}` or `${services.identity.url}`.",
             "type": "string",
             "pattern": r"\$\{[^}]*\}",
+        },
+        "duration": interpolated(&json!({ "type": "string", "pattern": DURATION_PATTERN })),
+        "memory": interpolated(&json!({ "type": "string", "pattern": MEMORY_PATTERN })),
+    });
+    for field in table.fields.iter().filter(|field| SHARED.contains(&&*field.name)) {
+        if let (Value::Object(definitions), Shape::Table(section)) = (&mut definitions, &field.shape) {
+            definitions.insert(field.name.to_string(), writer.table(section));
+        }
+    }
+    let mut schema = writer.table(&table);
+    if let Value::Object(schema) = &mut schema {
+        let head = json!({
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "title": "Acquire spec",
+            "description": "What runs where: the input of `acquire plan` and `acquire apply`.",
+            "$defs": definitions,
         });
-        schema.insert("$defs".to_owned(), json!({ "interpolation": interpolation }));
+        schema.extend(head.as_object().cloned().unwrap_or_default());
     }
     schema
+}
+
+fn interpolated(schema: &Value) -> Value {
+    json!({ "anyOf": [schema, { "$ref": "#/$defs/interpolation" }] })
 }
 
 struct Writer<'g> {
@@ -47,7 +68,10 @@ impl Writer<'_> {
 
     fn field(&self, field: &Field) -> Value {
         let writer = if field.name == "environments" { &Self { partial: true, ..*self } } else { self };
-        let mut schema = writer.shape(&field.shape, field.known);
+        let mut schema = match &field.shape {
+            Shape::Table(_) if SHARED.contains(&&*field.name) => json!({ "$ref": format!("#/$defs/{}", field.name) }),
+            shape => writer.shape(shape, field.known),
+        };
         if let Value::Object(schema) = &mut schema {
             schema.insert("description".to_owned(), (*field.description).into());
             if let Some(default) = &field.default {
@@ -65,6 +89,8 @@ impl Writer<'_> {
             Shape::List(item) => return json!({ "type": "array", "items": self.shape(item, known) }),
             Shape::Any => return json!({}),
             Shape::Text => return json!({ "type": "string" }),
+            Shape::Duration => return json!({ "$ref": "#/$defs/duration" }),
+            Shape::Memory => return json!({ "$ref": "#/$defs/memory" }),
             Shape::Version => json!({ "const": VERSION }),
             Shape::Ruled(rule) => json!({ "type": "string", "pattern": rule.pattern }),
             Shape::Words(words) => json!({ "enum": words }),
@@ -72,13 +98,11 @@ impl Writer<'_> {
             Shape::Boolean => json!({ "type": "boolean" }),
             Shape::Integer(i64::MIN, i64::MAX) => json!({ "type": "integer" }),
             Shape::Integer(least, most) => json!({ "type": "integer", "minimum": least, "maximum": most }),
-            Shape::Duration => json!({ "type": "string", "pattern": DURATION_PATTERN }),
-            Shape::Memory => json!({ "type": "string", "pattern": MEMORY_PATTERN }),
             Shape::Scalar => json!({ "type": ["string", "integer", "boolean"] }),
         };
         match known {
             Known::Written => schema,
-            _ => json!({ "anyOf": [schema, { "$ref": "#/$defs/interpolation" }] }),
+            _ => interpolated(&schema),
         }
     }
 

@@ -1,8 +1,9 @@
 use std::borrow::Cow;
 
+use serde_json::Value;
+
 use acquire_model::Code;
 use acquire_model::spec::{Setting, SettingType};
-use serde_json::Value;
 
 /// What may stand at one place of the spec. The decoder and the JSON Schema are both made from it.
 #[derive(Clone, Debug)]

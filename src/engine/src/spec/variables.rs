@@ -1,14 +1,19 @@
 use std::collections::BTreeMap;
 
-use acquire_model::{Diagnostic, Environment, Expression};
 use serde_json::Value;
 
 use super::check::Checked;
 use super::convert::scalar;
 use super::report::Report;
-use super::tree::{Place, Tree};
+use super::tree::{Node, Place, Tree};
 use super::words::{closest, shown};
-use super::{Options, codes, yaml};
+use super::{Options, Source, codes, yaml};
+use acquire_model::{Diagnostic, Environment, Expression};
+
+/// Where a value comes from that nobody gave.
+const DEFAULT: &str = "default";
+/// Where no value comes from, because it was wrong.
+const WRONG: &str = "an error";
 
 /// A variable that the spec declares.
 #[derive(Clone, Debug)]
@@ -71,17 +76,19 @@ impl<'a> Variables<'a> {
             let Some(Expression::Object(fields)) = checked.fields.get(&entry.key) else { continue };
             variables.places.insert(entry.key.clone(), entry.place);
             let mut variable = declaration(fields);
-            let default = entry.value.entry("default").map(|default| (scalar(&default.value), default.value.place));
-            if let Some((default, place)) = default.filter(|_| fields.contains_key("default")) {
-                if variable.holds.fits(&default) {
-                    variable.value = Some(default);
-                } else {
-                    let summary =
-                        format!("the default of variable `{}` is not {}", entry.key, variable.holds.noun());
+            let is_right = entry.value.entries().iter().all(|field| fields.contains_key(&field.key));
+            if !is_right {
+                // Something in it was wrong and is reported; that it then has no value follows from that.
+                variable.from = WRONG.to_owned();
+            } else if let Some(default) = entry.value.entry("default") {
+                let value = scalar(&default.value);
+                if !variable.holds.fits(&value) {
+                    let summary = format!("the default of variable `{}` is not {}", entry.key, variable.holds.noun());
                     let label = "give the variable another `type`, or the default another value";
-                    report.error(codes::WRONG_VARIABLE_TYPE, summary, place, label);
-                    variable.from = "an error".to_owned();
+                    report.error(codes::WRONG_VARIABLE_TYPE, summary, default.value.place, label);
+                    variable.from = WRONG.to_owned();
                 }
+                variable.value = Some(value).filter(|value| variable.holds.fits(value));
             }
             variables.declared.insert(entry.key.clone(), variable);
         }
@@ -91,15 +98,15 @@ impl<'a> Variables<'a> {
     /// Gives each its value: `--set`, else `--var-file`, else `ACQUIRE_VAR_x`, else its default; of several files or
     /// `--set`s the last wins.
     pub(super) fn valued(mut self, report: &mut Report<'_>, environment: &Environment) -> BTreeMap<String, Variable> {
-        self.from_environment(report, environment);
+        self.take_environment(report, environment);
         for file in &self.options.variable_files {
-            self.from_file(report, file);
+            self.take_file(report, file);
         }
         for (name, text) in &self.options.set {
             self.set(report, name, text);
         }
         for (name, variable) in &self.declared {
-            if variable.value.is_none() && variable.from == "default" {
+            if variable.value.is_none() && variable.from == DEFAULT {
                 let place = self.places.get(name).copied().unwrap_or_default();
                 let summary = format!("variable `{name}` has no value");
                 let hint = format!("give it with `--set {name}=…`, `--var-file FILE` or `ACQUIRE_VAR_{name}=…`");
@@ -110,7 +117,7 @@ impl<'a> Variables<'a> {
         self.declared
     }
 
-    fn from_environment(&mut self, report: &mut Report<'_>, environment: &Environment) {
+    fn take_environment(&mut self, report: &mut Report<'_>, environment: &Environment) {
         for (name, variable) in &mut self.declared {
             let key = format!("ACQUIRE_VAR_{name}");
             if let Some(text) = environment.variable(&key) {
@@ -129,10 +136,10 @@ impl<'a> Variables<'a> {
         }
     }
 
-    fn from_file(&mut self, report: &mut Report<'_>, file: &super::Source) {
+    fn take_file(&mut self, report: &mut Report<'_>, file: &Source) {
         let mut inner = Report::new(file);
         let Some(tree) = yaml::read(file, &mut inner) else { return report.extend(inner) };
-        if !matches!(tree.node, super::tree::Node::Map(_)) {
+        if !matches!(tree.node, Node::Map(_)) {
             let label = "write `name: value`, one a line";
             inner.error(codes::WRONG_TYPE, "a file of variables must be a mapping", tree.place, label);
         }
@@ -174,7 +181,7 @@ fn declaration(fields: &BTreeMap<String, Expression>) -> Variable {
         _ => Holds::Text,
     };
     let sensitive = literal("sensitive") == Value::Bool(true);
-    Variable { holds, value: None, from: "default".to_owned(), sensitive }
+    Variable { holds, value: None, from: DEFAULT.to_owned(), sensitive }
 }
 
 fn give(report: &mut Report<'_>, name: &str, variable: &mut Variable, text: &str, from: String) {

@@ -2,22 +2,31 @@ use strsim::damerau_levenshtein;
 
 /// Longest text for which a suggestion is looked for, in bytes.
 const SUGGEST_BYTES_MAX: usize = 64;
+/// Shortest beginning of a word that is taken for it, in bytes.
+const PREFIX_BYTES_MIN: usize = 3;
 /// Most candidates that are looked at.
 const CANDIDATES_MAX: usize = 1_000;
 /// Longest piece of the spec that a message repeats, in characters.
 const SHOWN_CHARACTERS_MAX: usize = 60;
 
-/// Returns the candidate that was probably meant. Case, `-` and `_` do not count; of equals the first wins.
+/// Returns the candidate that was probably meant: one a few letters away, or one that begins so. Case, `-` and `_` do
+/// not count; of equals the first wins.
 pub(super) fn closest<'c>(wrong: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     if wrong.len() > SUGGEST_BYTES_MAX {
         return None;
     }
     let wrong = folded(wrong);
     let most = (wrong.chars().count() / 3).max(1);
+    let distance = |candidate: &str| {
+        if wrong.len() >= PREFIX_BYTES_MIN && candidate.starts_with(&wrong) {
+            return Some(most);
+        }
+        let is_near = candidate.len().abs_diff(wrong.len()) <= most;
+        is_near.then(|| damerau_levenshtein(&wrong, &folded(candidate))).filter(|distance| *distance <= most)
+    };
     let candidates = candidates.into_iter().take(CANDIDATES_MAX);
-    let similar = candidates.filter(|candidate| candidate.len().abs_diff(wrong.len()) <= most);
-    let near = similar.map(|candidate| (damerau_levenshtein(&wrong, &folded(candidate)), candidate));
-    near.filter(|(distance, _)| *distance <= most).min_by_key(|(distance, _)| *distance).map(|(_, candidate)| candidate)
+    let near = candidates.filter_map(|candidate| Some((distance(candidate)?, candidate)));
+    near.min_by_key(|(distance, _)| *distance).map(|(_, candidate)| candidate)
 }
 
 fn folded(text: &str) -> String {
@@ -59,6 +68,7 @@ mod tests {
         assert_eq!(closest("Region", fields), Some("region"));
         assert_eq!(closest("coldAfter", fields), Some("cold_after"));
         assert_eq!(closest("cold-after", fields), Some("cold_after"));
+        assert_eq!(closest("reg", fields), Some("region"));
         assert_eq!(closest("memory", fields), None);
         assert_eq!(closest(&"region".repeat(1000), fields), None);
     }

@@ -1,8 +1,6 @@
 use std::collections::HashMap;
 
-use serde_saphyr::granit_parser::{
-    self as yaml, ErrorKind, Event, Marker, Parser, ScalarStyle, ScanError, StrInput,
-};
+use serde_saphyr::granit_parser::{self as yaml, ErrorKind, Event, Marker, Parser, ScalarStyle, ScanError, StrInput};
 
 use super::report::Report;
 use super::tree::{Entry, Node, Place, Tree};

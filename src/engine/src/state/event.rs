@@ -181,12 +181,21 @@ pub(crate) struct Illegal {
 #[derive(Debug)]
 pub(crate) struct Undo {
     run: Option<Run>,
-    resource: Option<(Address, Option<Recorded>, Option<InDoubt>, Option<u64>)>,
+    place: Option<Place>,
+}
+
+/// What a state held at one address.
+#[derive(Debug)]
+struct Place {
+    address: Address,
+    recorded: Option<Recorded>,
+    in_doubt: Option<InDoubt>,
+    generation: Option<u64>,
 }
 
 impl State {
     /// The state before the first record.
-    pub(crate) fn new(lineage: Lineage) -> Self {
+    pub fn new(lineage: Lineage) -> Self {
         Self {
             lineage,
             serial: 0,
@@ -198,7 +207,7 @@ impl State {
     }
 
     /// How many resources there are, or may be.
-    pub(super) fn resource_count(&self) -> usize {
+    pub fn resource_count(&self) -> usize {
         self.resources.len() + self.in_doubt.keys().filter(|address| !self.resources.contains_key(*address)).count()
     }
 
@@ -229,7 +238,7 @@ impl State {
     pub(crate) fn undo(&mut self, undo: Undo) {
         self.serial -= 1;
         self.run = undo.run;
-        if let Some((address, recorded, in_doubt, generation)) = undo.resource {
+        if let Some(Place { address, recorded, in_doubt, generation }) = undo.place {
             put(&mut self.resources, &address, recorded);
             put(&mut self.in_doubt, &address, in_doubt);
             put(&mut self.generations, &address, generation);
@@ -237,11 +246,13 @@ impl State {
     }
 
     fn remember(&self, event: &Event) -> Undo {
-        let resource = event.address().map(|address| {
-            let (recorded, in_doubt) = (self.resources.get(address).cloned(), self.in_doubt.get(address).cloned());
-            (address.clone(), recorded, in_doubt, self.generations.get(address).copied())
+        let place = event.address().map(|address| Place {
+            address: address.clone(),
+            recorded: self.resources.get(address).cloned(),
+            in_doubt: self.in_doubt.get(address).cloned(),
+            generation: self.generations.get(address).copied(),
         });
-        Undo { run: self.run.clone(), resource }
+        Undo { run: self.run.clone(), place }
     }
 
     /// The one table of what may happen to a resource, and what it is afterwards.

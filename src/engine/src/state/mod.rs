@@ -52,7 +52,7 @@ pub use event::{Event, InDoubt, Intent, Recorded, Run, State};
 pub use key::StateKey;
 pub use location::Location;
 pub use repair::{Repair, inspect, repair};
-pub use saved::{open_plan, seal_plan};
+pub use saved::{is_plan, open_plan, seal_plan};
 pub use session::{Opened, Seen, Session, read};
 
 #[cfg(test)]

@@ -18,6 +18,11 @@ pub fn seal_plan(key: &StateKey, entropy: &dyn Entropy, state: &State, plan: &[u
     Ok(file)
 }
 
+/// Whether a file begins as a saved plan does.
+pub fn is_plan(file: &[u8]) -> bool {
+    file.strip_prefix(FORMAT.as_bytes()).is_some_and(|rest| rest.first() == Some(&b' '))
+}
+
 /// Opens a sealed plan.
 ///
 /// # Errors

@@ -152,6 +152,16 @@ fn what_is_not_a_call_is_refused() {
 }
 
 #[test]
+fn nothing_is_told_of_an_encrypted_message_that_is_no_call() {
+    let texts = ["secret", "{\"secret\": 1", "[1, 2, 3]", "\"secret\"", &"[".repeat(100)].map(|plaintext| {
+        let data = base64::encode(&public("service_key").encrypt(plaintext.as_bytes()).unwrap());
+        let body = json!({ "data": data, "encrypted": true }).to_string();
+        opened(body.as_bytes()).unwrap_err().exception
+    });
+    assert!(texts.iter().all(|exception| *exception == unpacking("What is encrypted is no call")), "{texts:?}");
+}
+
+#[test]
 fn a_refusal_is_encrypted_if_the_call_says_to_which_key() {
     let key = base64::encode_text(public("response_key").pem());
     let certificate = public("service_cert").fingerprint().clone();

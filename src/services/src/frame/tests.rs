@@ -170,7 +170,7 @@ async fn a_huge_body_is_refused_with_the_limit() {
 #[tokio::test]
 async fn an_empty_body_is_a_call_of_root() {
     let deployment = registry().await;
-    for body in ["", "null", "{}", "\"\""] {
+    for body in ["", "null", "\"\""] {
         let answer = open_plain(&post(&*deployment.node(Registry).service(), body.into()).await).unwrap();
         assert_eq!(answer["service_info"]["uid"], "a0-a0", "{body:?}");
     }

@@ -12,7 +12,6 @@ use acquire_model::{Attributes, Clock, SecretText, ServiceType};
 use acquire_provider::http::Method;
 use futures::future::join_all;
 use serde_json::{Value, json};
-use std::sync::Arc;
 
 use ServiceType::{Identity, Registry, Storage};
 
@@ -181,6 +180,7 @@ async fn an_authorisation_holds_only_for_what_was_signed() {
         authorisation[name] = value;
         authorisation
     };
+    world.clock.advance(1);
     let other = world.authorise(&holder, "list_devices");
     for (what, bad) in [
         ("absent", Value::Null),

@@ -109,8 +109,11 @@ pub(crate) async fn tend(cx: &Arc<Cx>) {
     // Whoever finds another call rotating goes on with the old keys.
     if cx.keys.ring().is_due(cx.now())
         && let Ok(_alone) = cx.keys.rotating.try_lock()
+        && rotate(cx, None).await.is_ok()
     {
-        let _ = rotate(cx, None).await;
+        // The caller does not wait for the registry. If it cannot be told now, the sweep tries again.
+        let cx = Arc::clone(cx);
+        tokio::spawn(async move { publish(&cx).await });
     }
 }
 
@@ -136,7 +139,10 @@ pub(crate) async fn sweep(cx: &Arc<Cx>) -> Result<u64, Fault> {
 pub(crate) async fn refresh(cx: &Arc<Cx>, operation: &str) -> Result<(), Fault> {
     let _alone = cx.keys.rotating.lock().await;
     reload(cx).await?;
-    rotate(cx, Some(operation)).await
+    rotate(cx, Some(operation)).await?;
+    // The sweep tries again if the registry cannot be told now.
+    let _ = publish(cx).await;
+    Ok(())
 }
 
 /// Puts fresh pairs in use. Without an operation only if it is still due.
@@ -167,10 +173,7 @@ async fn rotate(cx: &Arc<Cx>, operation: Option<&str>) -> Result<(), Fault> {
             Ok(Decision::Write(next, ()))
         })
         .await?;
-    reload(cx).await?;
-    // The sweep tries again if the registry cannot be told now.
-    let _ = publish(cx).await;
-    Ok(())
+    reload(cx).await
 }
 
 /// Tells the registry which keys are in use, and notes that it knows. Only then may older pairs be forgotten.

@@ -68,7 +68,13 @@ impl Service for Foreign {
     async fn call(&self, request: Request) -> Response {
         use acquire_envelope::{Limits, reply, request};
         let body = request.body.read(1 << 20).await.unwrap();
-        let opened = request::open(&body, &ForeignKeys(self), &Limits::default()).unwrap();
+        let opened = match request::open(&body, &ForeignKeys(self), &Limits::default()) {
+            Ok(opened) => opened,
+            Err(refusal) => {
+                let sealed = reply::seal(&Err(refusal.exception), &refusal.reply, &ForeignKeys(self), Timestamp::EPOCH);
+                return Response::new(StatusCode::OK, "application/json", sealed);
+            }
+        };
         let asked = opened.payload["challenge"].as_str().unwrap();
         let response = challenge::answer(&self.key, asked, challenge::accept).unwrap();
         let info = self.record().to_signed_json(&self.certificate, &self.certificate).unwrap();
@@ -259,7 +265,7 @@ async fn a_service_on_this_machine_registers_only_at_a_registry_on_this_machine(
     let deployment = registry().await;
     let local = foreign(&deployment, "http://127.0.0.1:9000/t/compute", Compute).await;
     assert!(register(&deployment, &local.record(), json!({})).await.is_ok());
-    let itself = foreign(&deployment, &url(Registry), Registry).await;
+    let itself = Foreign::new(&url(Registry), Registry, caller_key(), session_key());
     let fault = register(&deployment, &itself.record(), json!({})).await.unwrap_err();
     assert_eq!(fault.class, Class::PermissionError, "the registry's own URL is taken");
 }
@@ -341,8 +347,9 @@ async fn a_look_up_answers_while_the_service_hangs() {
     let deployment = Deployment::set_up(Layout::Apart, &[Registry, Identity]).await;
     deployment.clock.advance(604_800 * 3);
     deployment.network.hang(&url(Identity));
+    let asked = || deployment.network.posted.lock().unwrap().last().is_some_and(|(to, _)| *to == url(Identity));
     let (found, ()) = tokio::join!(look_up(&deployment, json!("a0-a1"), json!(null)), async {
-        for _ in 0..1_000 {
+        while !asked() {
             tokio::task::yield_now().await;
         }
         deployment.clock.advance(5);

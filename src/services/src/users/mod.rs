@@ -103,10 +103,10 @@ impl State {
         let hide = parts.settings.get("hide_certificate_after_logout").and_then(serde_json::Value::as_bool);
         Self {
             store: parts.store,
+            hasher: password::Hasher::new(Arc::clone(&parts.clock)),
             clock: parts.clock,
             entropy: parts.entropy,
             secrets: OnceCell::new(),
-            hasher: password::Hasher::new(),
             budget: budget::Budget::default(),
             issuer: format!("{}@{}", parts.service, parts.domain),
             reuse: match text(parts.settings, "otp_reuse") {

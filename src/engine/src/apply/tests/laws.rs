@@ -131,38 +131,31 @@ proptest! {
     #[test]
     fn a_thing_is_made_after_what_it_needs_and_deleted_before((first, second) in two_specs()) {
         let mut bench = Bench::new();
-        bench.converge(&first);
-        bench.converge(&second);
-        let _ = bench.destroy(Data::Delete);
-        let (needs, mut there) = (needs(&bench, &second), BTreeSet::new());
-        let effects = bench.world.effects();
-        let last = bench.state().resources.len();
-        prop_assert_eq!(last, 0);
-        for (effect, address) in &effects {
-            match effect {
-                Effect::Made => { there.insert(address.clone()); }
-                Effect::Deleted => { there.remove(address); }
-                Effect::Changed => {}
+        let mut there = BTreeSet::new();
+        for wanted in [&first, &second] {
+            let done = bench.world.effects().len();
+            bench.converge(wanted);
+            let needs = needs(&bench, wanted);
+            for (effect, address) in bench.world.effects().split_off(done) {
+                match effect {
+                    Effect::Made => {
+                        prop_assert!(needs[&address].is_subset(&there), "{address} was made too early");
+                        there.insert(address);
+                    }
+                    Effect::Deleted => prop_assert!(there.remove(&address)),
+                    Effect::Changed => prop_assert!(needs[&address].is_subset(&there), "{address} was changed too early"),
+                }
             }
+        }
+        let done = bench.world.effects().len();
+        let outcome = bench.destroy(Data::Delete);
+        prop_assert!(outcome.is_complete());
+        let needs = needs(&bench, &second);
+        for (_, address) in bench.world.effects().split_off(done) {
+            there.remove(&address);
+            prop_assert!(there.iter().all(|other| !needs[other].contains(&address)), "{address} was deleted too early");
         }
         prop_assert!(there.is_empty());
-        // The making of the second spec from nothing, and its destruction.
-        let mut fresh = Bench::new();
-        fresh.converge(&second);
-        let _ = fresh.destroy(Data::Delete);
-        for (effect, address) in fresh.world.effects() {
-            match effect {
-                Effect::Made => {
-                    prop_assert!(needs[&address].is_subset(&there), "{address} was made too early");
-                    there.insert(address);
-                }
-                Effect::Deleted => {
-                    there.remove(&address);
-                    prop_assert!(there.iter().all(|other| !needs[other].contains(&address)), "{address} was deleted too early");
-                }
-                Effect::Changed => {}
-            }
-        }
     }
 
     #[test]
@@ -246,13 +239,20 @@ proptest! {
     }
 
     #[test]
-    fn changes_outside_are_drift_and_are_brought_back(wanted in any_spec(), tampered in any::<Index>(), lost in any::<Index>()) {
+    fn changes_outside_are_drift_and_are_brought_back(
+        wanted in any_spec(),
+        tampered in any::<Index>(),
+        lost in any::<Index>(),
+        attribute in prop::sample::select(vec!["input", "fixed", "output", "id", "other"]),
+    ) {
         let mut bench = Bench::new();
         bench.converge(&wanted);
         let addresses: Vec<Address> = bench.world.things().into_keys().collect();
-        prop_assume!(!addresses.is_empty());
+        if addresses.is_empty() {
+            return Ok(());
+        }
         let (tampered, lost) = (tampered.get(&addresses), lost.get(&addresses));
-        bench.world.tamper(tampered, "input", "tampered".into());
+        bench.world.tamper(tampered, attribute, "tampered".into());
         bench.world.lose(lost);
         let plan = bench.plan(&wanted);
         let drifted: BTreeSet<_> = plan.drift.iter().map(|drift| &drift.address).collect();

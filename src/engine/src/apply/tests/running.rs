@@ -101,9 +101,8 @@ fn a_call_that_never_answers_is_in_doubt_after_its_deadline() {
 #[test]
 fn what_was_made_by_a_run_that_was_cut_off_is_finished_and_not_doubled() {
     let mut bench = Bench::new();
-    // Begun, Started: the outcome is lost.
-    bench.settings.concurrency = 1;
-    bench.journal.events_left = 2;
+    // Begun, Started, Started: the outcomes are lost.
+    bench.journal.events_left = 3;
     let outcome = bench.apply(&chain());
     assert_eq!(outcome.refused.unwrap().code, DEAD);
     assert!(bench.state().in_doubt.contains_key(&address("a/marker")));
@@ -147,8 +146,8 @@ fn outcomes_and_announcements_share_one_write() {
     let names: Vec<String> = (0..80).map(|n| format!("m{n}")).collect();
     let markers: Vec<_> = names.iter().map(|name| (name.as_str(), marker(&[], &[]))).collect();
     bench.converge(&spec(&markers));
-    // Eight at once: the announcement of the next eight goes with the outcome of the last.
-    assert_eq!(bench.journal.groups.len(), 80 / 8 + 1);
+    // The announcement of the next ones goes with the outcome of the last.
+    assert_eq!(bench.journal.groups.iter().map(Vec::len).collect::<Vec<_>>(), [1 + 32, 32 + 32, 32 + 16, 16 + 1]);
     assert!(matches!(bench.journal.groups[0][0], Event::Begun { steps: 80, .. }));
     assert_eq!(bench.journal.groups.last().unwrap().last(), Some(&Event::Ended));
 }
@@ -374,4 +373,29 @@ fn faults_from_text_reach_the_providers() {
     ));
     assert_eq!(code(&bench.apply(&chain())).0, "a/marker");
     bench.converge(&chain());
+}
+
+#[test]
+fn a_stop_in_the_middle_leaves_nothing_in_doubt() {
+    let mut bench = Bench::new();
+    bench.world.slow_down(Duration::from_secs(1));
+    bench.settings.concurrency = 1;
+    let names: Vec<String> = (0..9).map(|n| format!("m{n}")).collect();
+    let markers = spec(&names.iter().map(|name| (name.as_str(), marker(&[], &[]))).collect::<Vec<_>>());
+    let plan = bench.plan(&markers);
+    let (clock, stop) = (bench.cx.clock.clone(), bench.settings.stop.clone());
+    let outcome = {
+        let Bench { cx, providers, told, settings, journal, .. } = &mut bench;
+        let applier = crate::apply::Applier { cx, providers: providers.as_ref(), progress: told, settings };
+        let stopping = async {
+            clock.sleep(Duration::from_secs(3)).await;
+            stop.store(true, Ordering::SeqCst);
+        };
+        bench.clock.run(futures::future::join(applier.apply(&plan, journal), stopping)).unwrap().0
+    };
+    assert_eq!((outcome.added, outcome.failed.len(), outcome.skipped.len()), (2, 0, 7), "{outcome:?}");
+    assert!(bench.state().in_doubt.is_empty());
+    assert_eq!(told(&bench, "m5/marker"), ["skipped"]);
+    bench.settings.stop.store(false, Ordering::SeqCst);
+    bench.converge(&markers);
 }

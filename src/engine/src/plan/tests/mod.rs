@@ -109,6 +109,19 @@ fn dependants_that_are_replaced_too_go_first_and_come_last() {
 }
 
 #[test]
+fn a_replacement_deletes_only_when_all_is_there_that_the_new_thing_needs() {
+    let mut bench = Bench::new();
+    bench.converge(&spec(&[("b", marker(&[("fixed", literal(1))], &[]))]));
+    let next = spec(&[("b", marker(&[("fixed", reference("a/marker.id"))], &[])), ("a", marker(&[], &[]))]);
+    assert_eq!(order(&bench.plan(&next)), ["create a/marker", "delete b/marker", "create b/marker"]);
+    bench.faults.add("a/marker:create=fail".parse().unwrap());
+    let outcome = bench.apply(&next);
+    assert_eq!((outcome.failed.len(), outcome.skipped), (1, vec![address("b/marker")]));
+    assert!(bench.world.things().contains_key(&address("b/marker")), "the old one stays");
+    bench.converge(&next);
+}
+
+#[test]
 fn a_removal_waits_until_nothing_uses_it() {
     let mut bench = Bench::new();
     bench.converge(&pair(1, 1));
@@ -181,7 +194,7 @@ fn a_new_binary_updates_every_function_and_nothing_else() {
     bench.expand.binary_sha256 = "c0".repeat(32);
     let plan = bench.plan(&all);
     let lines: Vec<String> = text(&plan).lines().filter(|line| !line.starts_with(' ')).map(str::to_owned).collect();
-    assert_eq!(lines, ["~ identity/function: binary changed (line 2)", "~ registry/function: binary changed (line 1)"]);
+    assert_eq!(lines, ["~ registry/function: binary changed (line 1)", "~ identity/function: binary changed (line 2)"]);
 }
 
 #[test]

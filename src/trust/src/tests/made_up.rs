@@ -1,10 +1,5 @@
-//! Introductions against services made up here, which speak through the real envelope.
-
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
-use std::time::Duration;
+use std::sync::{Mutex, OnceLock};
 
 use acquire_client::{Error as ClientError, Transport, one_time_code, provisioned};
 use acquire_crypto::{Fingerprint, PrivateKey, PublicKey};
@@ -12,45 +7,16 @@ use acquire_envelope::authorisation::Authorisation;
 use acquire_envelope::credentials::{encode_password, unpackage};
 use acquire_envelope::service::ServiceRecord;
 use acquire_envelope::{Class, Exception, Keys, Limits, challenge, exception, reply, request};
-use acquire_model::{Address, Attributes, Clock, Entropy, Environment, SecretText, ServiceType, Timestamp};
-use acquire_provider::{Binary, Change, Context, Deleted, Deployment, Error, Provider, Secrets, Target, Verify};
-use async_trait::async_trait;
+use acquire_model::{Address, Attributes, SecretText, ServiceType};
+use acquire_provider::{Change, Deleted, Error, Provider, Target, Verify};
 use serde_json::{Map, Value, json};
 
+use super::*;
 use crate::{Trust, codes};
 
 const BASE: &str = "http://127.0.0.1:8080/t";
 const OTP_SECRET: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
 const USER: &str = "fc22b2fe-db60-4d80-b652-01b08fe36e27";
-
-struct Still(AtomicI64);
-
-#[async_trait]
-impl Clock for Still {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_micros(self.0.load(Ordering::SeqCst))
-    }
-
-    fn monotonic(&self) -> Duration {
-        Duration::from_micros(u64::try_from(self.0.load(Ordering::SeqCst)).unwrap())
-    }
-
-    async fn sleep(&self, duration: Duration) {
-        self.0.fetch_add(i64::try_from(duration.as_micros()).unwrap(), Ordering::SeqCst);
-    }
-}
-
-#[derive(Default)]
-struct Counting(AtomicU64);
-
-impl Entropy for Counting {
-    fn fill(&self, bytes: &mut [u8]) {
-        for chunk in bytes.chunks_mut(8) {
-            let n = self.0.fetch_add(1, Ordering::SeqCst).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes();
-            chunk.copy_from_slice(&n[..chunk.len()]);
-        }
-    }
-}
 
 struct Revealed;
 
@@ -292,20 +258,7 @@ fn world() -> (Arc<World>, Trust, Context) {
     let clock = Arc::new(Still(AtomicI64::new(1_800_000_001_000_000)));
     let facts = Facts { binary: "9ac1".to_owned(), ..Facts::default() };
     let world = Arc::new(World { facts: Mutex::new(facts), clock: clock.clone() });
-    let cx = Context {
-        environment: Arc::new(Environment::default()),
-        clock,
-        entropy: Arc::new(Counting::default()),
-        deployment: Arc::new(Deployment {
-            name: "demo".parse().unwrap(),
-            environment: None,
-            lineage: "0".repeat(32).try_into().unwrap(),
-            data: PathBuf::new(),
-            configuration: PathBuf::new(),
-            binary: Binary { path: PathBuf::new(), sha256: "9ac1".to_owned() },
-        }),
-        secrets: Arc::new(Revealed),
-    };
+    let cx = context(clock, Arc::new(Revealed));
     (world.clone(), Trust::new(world).unwrap(), cx)
 }
 

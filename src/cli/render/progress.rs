@@ -1,0 +1,164 @@
+//! An apply while it runs: a live tree on a terminal, plain lines elsewhere, events for a program.
+
+use acquire_engine::apply::Progress;
+use acquire_engine::apply::progress::{Event, What};
+use acquire_engine::plan::{Call, Plan};
+use acquire_model::{Action, Kind, Name};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use super::Paint;
+use super::diagnostic::printable;
+use super::events::Events;
+use crate::cli::terminal::tell;
+
+/// Owners that each get a line of the live tree; with more, one bar stands for all.
+const OWNERS_LIVE_MAX: usize = 16;
+/// How often the live tree moves.
+const TICK: Duration = Duration::from_millis(100);
+
+/// Makes whatever shows progress here.
+pub fn new(plan: &Plan, events: Events, is_live: bool, paint: Paint) -> Box<dyn Progress> {
+    match (events, is_live) {
+        (Events::On, _) => Box::new(events),
+        (Events::Off, true) => Box::new(Live::new(plan)),
+        (Events::Off, false) => Box::new(Lines(paint)),
+    }
+}
+
+/// Shows nothing: for work that has its own words.
+pub struct Quiet;
+
+impl Progress for Quiet {
+    fn event(&self, _event: &Event) {}
+}
+
+impl Progress for Events {
+    fn event(&self, event: &Event) {
+        self.step(event);
+    }
+}
+
+/// One line when something ends or is tried again.
+struct Lines(Paint);
+
+impl Progress for Lines {
+    fn event(&self, event: &Event) {
+        let (address, sign) = (&event.address, self.0.action(event.action, event.action.sign()));
+        match &event.what {
+            What::Finished { took } => tell(&format!("  {sign} {address}  {}  {}\n", done(event), seconds(*took))),
+            What::Failed { took, .. } => tell(&format!("  ! {address}  failed  {}\n", seconds(*took))),
+            What::Retrying { attempt, wait, error } => {
+                let (error, wait) = (printable(error), seconds(*wait));
+                tell(&format!("  … {address}  try {attempt} failed ({error}), again in {wait}\n"));
+            }
+            What::Skipped => tell(&format!("  · {address}  not started: what it needs failed\n")),
+            What::Started => {}
+        }
+    }
+}
+
+fn done(event: &Event) -> &'static str {
+    match (event.call, event.action) {
+        (Call::Record, _) => "written down",
+        (Call::Create, Action::Replace) => "made anew",
+        (Call::Create, _) => "made",
+        (Call::Update, _) => "changed",
+        (Call::Delete, Action::Replace) => "removed, to be made anew",
+        (Call::Delete, _) => "removed",
+    }
+}
+
+/// `0.4 s`.
+pub fn seconds(duration: Duration) -> String {
+    format!("{:.1} s", duration.as_secs_f64())
+}
+
+/// A line for each owner, with a mark before each kind; or one bar for many owners.
+struct Live {
+    lines: Mutex<BTreeMap<Name, Line>>,
+    whole: Option<ProgressBar>,
+    // Draws the bars for as long as it lives.
+    _bars: MultiProgress,
+}
+
+struct Line {
+    bar: ProgressBar,
+    marks: Vec<(Kind, char)>,
+    open: usize,
+}
+
+impl Live {
+    fn new(plan: &Plan) -> Self {
+        let bars = MultiProgress::new();
+        let mut steps: BTreeMap<Name, usize> = BTreeMap::new();
+        for step in &plan.steps {
+            *steps.entry(step.address.owner().clone()).or_default() += 1;
+        }
+        if steps.len() > OWNERS_LIVE_MAX {
+            let bar = bars.add(ProgressBar::new(plan.steps.len() as u64));
+            bar.set_style(style("  {spinner} {pos}/{len} {bar:30} {elapsed} {wide_msg}"));
+            bar.enable_steady_tick(TICK);
+            return Self { lines: Mutex::default(), whole: Some(bar), _bars: bars };
+        }
+        let width = steps.keys().map(|owner| owner.as_str().len()).max().unwrap_or_default();
+        let line = |(owner, open): (Name, usize)| {
+            let bar = bars.add(ProgressBar::new(open as u64));
+            bar.set_style(style("  {prefix}  {wide_msg} {elapsed}"));
+            bar.set_prefix(format!("{owner:<width$}", owner = owner.as_str()));
+            (owner, Line { bar, marks: Vec::new(), open })
+        };
+        let lines = steps.into_iter().map(line).collect();
+        Self { lines: Mutex::new(lines), whole: None, _bars: bars }
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    // A template of ours that cannot be read would only look plainer.
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+impl Progress for Live {
+    fn event(&self, event: &Event) {
+        if let Some(bar) = &self.whole {
+            bar.set_message(event.address.to_string());
+            if !matches!(event.what, What::Started | What::Retrying { .. }) {
+                bar.inc(1);
+            }
+            return;
+        }
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(line) = lines.get_mut(event.address.owner()) {
+            line.event(event);
+        }
+    }
+}
+
+impl Line {
+    fn event(&mut self, event: &Event) {
+        let mark = match event.what {
+            What::Started => '·',
+            What::Retrying { .. } => '…',
+            What::Finished { .. } => '✓',
+            What::Failed { .. } => '!',
+            What::Skipped => '-',
+        };
+        let kind = event.address.kind();
+        match self.marks.iter_mut().find(|(known, _)| known == kind) {
+            Some((_, old)) => *old = mark,
+            None => self.marks.push((kind.clone(), mark)),
+        }
+        let marks: Vec<String> = self.marks.iter().map(|(kind, mark)| format!("{mark} {kind}")).collect();
+        self.bar.set_message(marks.join(" "));
+        match event.what {
+            What::Started => self.bar.enable_steady_tick(TICK),
+            What::Retrying { .. } => {}
+            _ => self.open = self.open.saturating_sub(1),
+        }
+        if self.open == 0 {
+            self.bar.finish();
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! What an apply came to, and what was proved.
+
+use acquire_engine::apply::{Outcome, Resumed};
+use acquire_engine::state::{Run, State};
+use acquire_model::{Address, ServiceType, attributes};
+use acquire_provider::verify::Report;
+
+use super::plan::listed;
+use super::progress::seconds;
+use crate::cli::operation::counted;
+
+/// Digits by which a digest is shown.
+const DIGEST_CHARACTERS: usize = 4;
+
+/// One service as people find it.
+pub struct Place {
+    /// Which.
+    pub service: ServiceType,
+    /// Its uid, once it is registered.
+    pub uid: Option<String>,
+    /// Its URL.
+    pub url: String,
+    /// Its canonical URL.
+    pub canonical_url: String,
+}
+
+/// The services of a state, in the order in which they are set up.
+pub fn places(state: &State) -> Vec<Place> {
+    let place = |service: ServiceType| {
+        let of = |kind: &str, name: &str| {
+            let address: Address = format!("{service}/{kind}").parse().ok()?;
+            attributes::text(&state.resources.get(&address)?.attributes, name).map(str::to_owned)
+        };
+        Some(Place {
+            service,
+            uid: of("registration", "uid"),
+            url: of("function", "url")?,
+            canonical_url: of("function", "canonical_url").unwrap_or_default(),
+        })
+    };
+    ServiceType::ALL.into_iter().filter_map(place).collect()
+}
+
+/// A table of the services: name, URL, uid.
+pub fn services(places: &[Place]) -> String {
+    let width = places.iter().map(|place| place.url.len()).max().unwrap_or_default();
+    let line = |place: &Place| {
+        let uid = place.uid.as_deref().unwrap_or_default();
+        format!("  {:<10}  {:<width$}  {uid}", place.service.as_str(), place.url).trim_end().to_owned() + "\n"
+    };
+    places.iter().map(line).collect()
+}
+
+/// What there is to resume.
+pub fn resuming(run: Option<&Run>, in_doubt: usize) -> String {
+    match run.filter(|run| run.ended.is_none()) {
+        Some(run) => {
+            format!("Resuming epoch {}: {} of {} steps done, {in_doubt} in doubt.\n", run.epoch, run.done, run.steps)
+        }
+        None => format!("Resuming: {} in doubt.\n", counted(in_doubt, "step")),
+    }
+}
+
+/// What became of the steps in doubt.
+pub fn resumed(resumed: &Resumed) -> String {
+    let there = resumed.made.iter().map(|address| format!("  ? {address}  is there (found by name and owner) → kept\n"));
+    let absent = resumed.not_made.iter().map(|address| format!("  ? {address}  is not there → done now if it is needed\n"));
+    there.chain(absent).collect()
+}
+
+/// What was run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// An apply.
+    Apply,
+    /// A destroy.
+    Destroy,
+}
+
+/// What an apply or destroy came to, in one line or a few.
+pub fn outcome(command: Command, outcome: &Outcome) -> String {
+    let Outcome { added, changed, destroyed, .. } = outcome;
+    let (word, sums) = match command {
+        Command::Apply => ("Apply", format!("{added} added, {changed} changed, {destroyed} destroyed")),
+        Command::Destroy => ("Destroy", format!("{destroyed} destroyed")),
+    };
+    let mut text = if outcome.is_complete() {
+        format!("{word} complete: {sums}.\n")
+    } else {
+        let (failed, skipped) = (outcome.failed.len(), outcome.skipped.len());
+        format!("{word} stopped in part: {sums}; {failed} failed, {skipped} not started because of that.\n")
+    };
+    for (address, when) in &outcome.scheduled {
+        text.push_str(&format!("  {address} is deleted by its vendor at {when} UTC\n"));
+    }
+    if !outcome.kept.is_empty() {
+        text.push_str(&format!("Kept, because they hold data: {}\n", listed(&outcome.kept)));
+    }
+    text
+}
+
+/// What was proved; only what was checked in this run is claimed.
+pub fn verified(report: &Report, asked: usize, binary: &str) -> String {
+    let good = report.services.len();
+    let digest: String = binary.chars().take(DIGEST_CHARACTERS).collect();
+    let which = if report.services.iter().all(|verified| verified.binary == binary) && good > 0 {
+        format!(" (binary {digest}…, same as this one)")
+    } else {
+        String::new()
+    };
+    let mut text = format!(
+        "Verified: {good} of {asked} answered a fresh challenge with the key they were given{which}.\n"
+    );
+    if !report.flow.is_empty() {
+        let works = if report.failures.is_empty() { "works" } else { "works so far" };
+        text.push_str(&format!("          {}: {works} ({}).\n", report.flow.join(" → "), seconds(report.flow_took)));
+    }
+    text
+}
