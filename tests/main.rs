@@ -15,5 +15,11 @@ mod architecture;
 mod conformance;
 /// One user story per file.
 mod journeys;
+/// The Python client that nobody here wrote.
+mod peers;
 /// A hermetic directory and the real binary in it.
 mod sandbox;
+/// Seeded stories of the engine with faults and kills.
+mod simulation;
+/// The samples of specs, and the JSON Schema.
+mod schema;

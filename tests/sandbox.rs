@@ -1,8 +1,9 @@
 //! A hermetic directory with a spec in it, and the real binary to run there.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use tempfile::TempDir;
 
 /// The least spec, on a free port.
@@ -96,6 +97,23 @@ impl Sandbox {
         assert_ne!(run.code, 0, "{arguments:?}\n{run}");
         assert!(run.stderr.contains(text), "{arguments:?} should say `{text}`\n{run}");
         run
+    }
+
+    /// Starts to register a user.
+    pub fn registering(&self, name: &str) -> Child {
+        self.with_password(&mut self.command(&["register", name, "--password-stdin"]))
+    }
+
+    /// Starts a command that reads a password.
+    pub fn with_password(&self, command: &mut Command) -> Child {
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(b"Correct-Horse-1\n").unwrap();
+        child
+    }
+
+    /// Registers a user.
+    pub fn register(&self, name: &str) -> Output {
+        self.registering(name).wait_with_output().unwrap()
     }
 
     /// The pid of the host, as the host wrote it; `None` if it runs no more.

@@ -1,9 +1,9 @@
 //! The command line: parse, run one command, render, exit.
 
-/// One file per command.
-mod commands;
 /// The codes of what the command line itself finds wrong.
 pub mod codes;
+/// One file per command.
+mod commands;
 /// How the process ends.
 pub mod exit;
 /// Flags as fingers know them.

@@ -40,7 +40,7 @@ impl Operation {
     /// What calls to providers are given while the state is this.
     ///
     /// # Errors
-    /// If a path cannot be made absolute.
+    /// If a place for files is not known.
     pub fn context(&self, world: &World, state: &State) -> Result<Context, Vec<Diagnostic>> {
         self.project.context(world, self.binary.clone(), state, &self.providers)
     }
@@ -56,7 +56,7 @@ impl Operation {
             key: key.cloned(),
             ..plan::Options::default()
         };
-        let graph = self.project.graph(&self.binary)?;
+        let graph = self.project.graph(&self.binary.sha256)?;
         plan::plan(cx, &graph, state, &self.providers, &options).await
     }
 
@@ -79,7 +79,7 @@ impl Operation {
             Some(state) if state.serial == 0 => format!("new lineage {}…", state.lineage.short()),
             Some(state) => format!("{}…", state.lineage.short()),
         };
-        parts.push(format!("state {} ({lineage})", self.project.location.home.display()));
+        parts.push(format!("state {} ({lineage})", self.project.home.display()));
         format!("{}\n", parts.join(" · "))
     }
 }

@@ -45,7 +45,7 @@ pub struct Project {
     /// `.acquire/<name>[/<environment>]` beside the spec.
     pub directory: PathBuf,
     /// Where its state is.
-    pub location: Location,
+    pub home: PathBuf,
 }
 
 impl Project {
@@ -86,28 +86,32 @@ impl Project {
             Some(path) => beside.join(path),
             None => directory.join("state"),
         };
-        let location = Location {
-            home,
-            configuration: configuration(world)?,
-            passphrase: world.environment.variable("ACQUIRE_STATE_PASSPHRASE").map(SecretText::new),
-        };
-        Ok(Self { file, decoded, directory, location })
+        Ok(Self { file, decoded, directory, home })
+    }
+
+    /// Where its state is, and what opens it.
+    ///
+    /// # Errors
+    /// If the user's configuration directory is not known.
+    pub fn location(&self, world: &World) -> Result<Location, Vec<Diagnostic>> {
+        let passphrase = world.environment.variable("ACQUIRE_STATE_PASSPHRASE").map(SecretText::new);
+        Ok(Location { home: self.home.clone(), configuration: configuration(world)?, passphrase })
     }
 
     /// Reads the state; `None` if nothing was applied yet.
     ///
     /// # Errors
     /// If it is refused.
-    pub fn state(&self) -> Result<Option<Opened>, Vec<Diagnostic>> {
-        state::read(&self.location).map_err(|error| vec![error])
+    pub fn state(&self, world: &World) -> Result<Option<Opened>, Vec<Diagnostic>> {
+        state::read(&self.location(world)?).map_err(|error| vec![error])
     }
 
     /// Reads the state of a deployment that must be there.
     ///
     /// # Errors
     /// If it is refused, or nothing was applied yet.
-    pub fn applied(&self) -> Result<Opened, Vec<Diagnostic>> {
-        self.state()?.ok_or_else(|| {
+    pub fn applied(&self, world: &World) -> Result<Opened, Vec<Diagnostic>> {
+        self.state(world)?.ok_or_else(|| {
             let summary = format!("{} was not applied yet", self.decoded.spec.name);
             vec![Diagnostic::error(codes::NOT_APPLIED, summary).hint("`acquire apply` brings it up")]
         })
@@ -117,9 +121,9 @@ impl Project {
     ///
     /// # Errors
     /// Everything that does not fit together.
-    pub fn graph(&self, binary: &Binary) -> Result<Graph, Vec<Diagnostic>> {
+    pub fn graph(&self, binary_sha256: &str) -> Result<Graph, Vec<Diagnostic>> {
         let options =
-            ExpandOptions { binary_sha256: binary.sha256.clone(), sensitive: self.decoded.sensitive.clone() };
+            ExpandOptions { binary_sha256: binary_sha256.to_owned(), sensitive: self.decoded.sensitive.clone() };
         graph::expand(&self.decoded.spec, &options)
     }
 
@@ -144,7 +148,7 @@ impl Project {
     /// Makes what every call to a provider is given, with the secrets of the state.
     ///
     /// # Errors
-    /// If a path cannot be made absolute.
+    /// If a place for files is not known.
     pub fn context(
         &self,
         world: &World,
@@ -159,7 +163,7 @@ impl Project {
             environment: spec.environment.clone(),
             lineage: state.lineage.clone(),
             data: std::path::absolute(&data).map_err(|error| unreadable(&data, &error))?,
-            configuration: self.location.configuration.join(state.lineage.as_str()),
+            configuration: configuration(world)?.join(state.lineage.as_str()),
             binary,
         };
         let cx = Context {

@@ -34,6 +34,24 @@ fn apply_brings_up_six_verified_services_and_destroy_takes_them_away() {
 }
 
 #[test]
+fn what_plain_destroy_keeps_is_there_after_the_next_apply() {
+    let sandbox = Sandbox::new(LEAST);
+    sandbox.good(&["apply", "--yes"]);
+    let uids = sandbox.output(&[])["services"].clone();
+    assert!(sandbox.register("alice").status.success());
+    sandbox.good_or_partial(&["destroy", "--yes"]);
+    let applied = sandbox.good(&["apply", "--yes"]);
+    assert!(format!("{applied}").contains("6 of 6"), "{applied}");
+    let again = sandbox.register("alice");
+    let said = String::from_utf8(again.stderr).unwrap();
+    assert!(!again.status.success() && said.contains("taken"), "{said}");
+    for service in SERVICES {
+        assert_eq!(sandbox.output(&[])["services"][service]["uid"], uids[service]["uid"], "{service}");
+    }
+    sandbox.good(&["destroy", "--data", "--yes"]);
+}
+
+#[test]
 fn output_lists_each_service_and_hides_what_is_secret() {
     let sandbox = Sandbox::new(LEAST);
     sandbox.good(&["apply", "--yes"]);

@@ -5,3 +5,5 @@ mod examples;
 mod first_minute;
 mod host;
 mod kill;
+mod operator;
+mod user;

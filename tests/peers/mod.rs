@@ -63,8 +63,7 @@ impl Peer {
     /// Runs our client as a user does, with a password on standard input.
     fn ours(&self, arguments: &[&str], password: &str) -> String {
         let mut command = self.sandbox.command(arguments);
-        let mut child =
-            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         child.stdin.take().unwrap().write_all(password.as_bytes()).unwrap();
         let output = child.wait_with_output().unwrap();
         let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
@@ -97,7 +96,6 @@ struct Real;
 #[async_trait::async_trait]
 impl Clock for Real {
     fn now(&self) -> Timestamp {
-        #[expect(clippy::disallowed_methods, reason = "a test stands where the root crate stands")]
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
         Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap())
     }

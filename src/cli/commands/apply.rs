@@ -2,7 +2,7 @@
 
 use acquire_engine::apply::{Applier, Outcome, Settings};
 use acquire_engine::plan::Plan;
-use acquire_engine::state::Session;
+use acquire_engine::state::{Event, Session};
 use acquire_model::{Diagnostic, ServiceType};
 use acquire_provider::Context;
 use std::path::PathBuf;
@@ -66,25 +66,38 @@ async fn applied(world: &World, args: &Args, events: Events) -> Result<Exit, Vec
     }
     let run = Run { world, operation: &operation, cx: &cx, events };
     let outcome = run.apply(&plan, &mut session).await?;
-    let state = session.state().clone();
-    session.close().map_err(|error| vec![error])?;
     if !plan.is_empty() {
         tell_outcome(world, events, report::Command::Apply, &outcome);
     }
     if let Some(refused) = outcome.refused {
         return Err(vec![refused]);
     }
-    if !outcome.failed.is_empty() {
-        tell("Next: put right what failed, then `acquire apply` goes on from here\n");
+    if !outcome.is_complete() {
+        session.close().map_err(|error| vec![error])?;
+        tell(&report::go_on(report::Command::Apply, &outcome));
         return Ok(Exit::Partial);
     }
-    let verified = verify::prove(world, &operation, &state, events).await?;
-    let places = report::places(&state);
+    let exit = prove(&run, &mut session).await?;
+    let places = report::places(session.state());
+    session.close().map_err(|error| vec![error])?;
     if !events.is_on() && !places.is_empty() {
         say(&format!("\n{}", report::services(&places)));
         tell(&next(&places));
     }
-    Ok(verified)
+    Ok(exit)
+}
+
+/// Applied means proved alive: what this run changed, or what no run has proved yet.
+async fn prove(run: &Run<'_>, session: &mut Session) -> Result<Exit, Vec<Diagnostic>> {
+    let is_due = session.state().run.as_ref().is_some_and(|run| run.verified.is_none());
+    if !is_due || verify::services(session.state()) == 0 {
+        return Ok(Exit::Done);
+    }
+    let exit = verify::prove(run.world, run.operation, session.state(), run.events).await?;
+    if exit == Exit::Done {
+        session.append(&[Event::Verified]).map_err(|error| vec![error])?;
+    }
+    Ok(exit)
 }
 
 /// Fails at once if nobody can answer and no flag does.
@@ -98,7 +111,8 @@ pub fn must_answer(world: &World, yes: bool) -> Result<(), Vec<Diagnostic>> {
 
 /// Takes the lock, and says what must be said of the state.
 pub fn open(world: &World, operation: &Operation) -> Result<Session, Vec<Diagnostic>> {
-    let session = Session::open(&operation.project.location, world.clock.clone(), world.entropy.clone());
+    let location = operation.project.location(world)?;
+    let session = Session::open(&location, world.clock.clone(), world.entropy.clone());
     let session = session.map_err(|error| vec![error])?;
     tell_if_first(session.seen(), session.state());
     Ok(session)

@@ -43,7 +43,7 @@ async fn destroyed(world: &World, args: &Args, events: Events) -> Result<Exit, V
     apply::must_answer(world, args.yes)?;
     let operation = Operation::open(world, args.spec.as_deref())?;
     let name = operation.project.decoded.spec.name.clone();
-    if operation.project.state()?.is_none() {
+    if operation.project.state(world)?.is_none() {
         tell(&format!("{name} was not applied: there is nothing to destroy.\n"));
         return Ok(Exit::Done);
     }
@@ -88,8 +88,8 @@ async fn finish(
     if let Some(refused) = outcome.refused {
         return Err(vec![refused]);
     }
-    if !outcome.failed.is_empty() {
-        tell("Next: put right what failed, then `acquire destroy` goes on from here\n");
+    if !outcome.is_complete() {
+        tell(&report::go_on(report::Command::Destroy, &outcome));
         return Ok(Exit::Partial);
     }
     if !is_empty {
@@ -123,7 +123,8 @@ async fn left(
     for (name, kind) in kinds {
         let Some(provider) = providers.provider(name) else { continue };
         let Some(resource) = provider.resource(kind) else { continue };
-        let found = resource.list(cx).await.map_err(|error| failed(&format!("listing each {kind} of {name}"), &error))?;
+        let found =
+            resource.list(cx).await.map_err(|error| failed(&format!("listing each {kind} of {name}"), &error))?;
         left.extend(found.into_iter().map(|found| {
             Diagnostic::error(codes::LEFT_OVER, format!("still there on {name}: {}", found.description))
                 .address(found.address)

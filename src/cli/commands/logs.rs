@@ -21,7 +21,7 @@ pub struct Args {
 /// Asks the providers of the functions.
 pub async fn run(world: &World, args: &Args) -> Result<Exit, Vec<Diagnostic>> {
     let operation = Operation::open(world, None)?;
-    let state = operation.project.applied()?.state;
+    let state = operation.project.applied(world)?.state;
     let cx = operation.context(world, &state)?;
     let is_asked = |owner: &Name| args.service.as_ref().is_none_or(|service| service == owner);
     let functions: Vec<_> = state

@@ -27,7 +27,7 @@ pub struct Args {
 /// Prints it from the state; only secrets are asked for.
 pub async fn run(world: &World, args: &Args) -> Result<Exit, Vec<Diagnostic>> {
     let operation = Operation::open(world, None)?;
-    let opened = operation.project.applied()?;
+    let opened = operation.project.applied(world)?;
     tell_if_first(opened.seen, &opened.state);
     let cx = operation.context(world, &opened.state)?;
     let secrets = if args.show_secrets { Some(&cx) } else { None };
@@ -52,8 +52,7 @@ pub async fn run(world: &World, args: &Args) -> Result<Exit, Vec<Diagnostic>> {
 async fn services(state: &State, secrets: Option<&Context>) -> Result<Map<String, Value>, Vec<Diagnostic>> {
     let mut services = Map::new();
     for place in places(state) {
-        let mut service =
-            json!({ "uid": place.uid, "url": place.url, "canonical_url": place.canonical_url });
+        let mut service = json!({ "uid": place.uid, "url": place.url, "canonical_url": place.canonical_url });
         if let (Some(cx), Some(service)) = (secrets, service.as_object_mut()) {
             service.insert("admin".to_owned(), admin(cx, place.service, place.uid.as_deref()).await?);
         }
@@ -80,7 +79,8 @@ async fn admin(cx: &Context, service: ServiceType, uid: Option<&str>) -> Result<
 async fn resources(state: &State, secrets: Option<&Context>) -> Result<Map<String, Value>, Vec<Diagnostic>> {
     let mut resources = Map::new();
     for (address, recorded) in state.resources.iter().filter(|(_, recorded)| recorded.service.is_none()) {
-        let mut value = json!({ "kind": recorded.kind, "provider": recorded.provider, "attributes": recorded.attributes });
+        let mut value =
+            json!({ "kind": recorded.kind, "provider": recorded.provider, "attributes": recorded.attributes });
         if let (Some(cx), Some(value)) = (secrets, value.as_object_mut()) {
             let revealed = revealed(cx, address, recorded).await?;
             if !revealed.is_empty() {

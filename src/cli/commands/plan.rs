@@ -47,7 +47,7 @@ async fn shown(world: &World, args: &Args, events: Events) -> Result<Exit, Vec<D
     if args.out.is_some() {
         begin(world, &operation)?;
     }
-    let opened = operation.project.state()?;
+    let opened = operation.project.state(world)?;
     events.begin("plan", operation.project.decoded.spec.name.as_str(), opened.as_ref().map(|opened| &opened.state));
     let key = opened.as_ref().map(|opened| opened.key.clone());
     if let Some(opened) = &opened {
@@ -78,11 +78,12 @@ async fn shown(world: &World, args: &Args, events: Events) -> Result<Exit, Vec<D
 
 /// Makes the state if there is none: a saved plan is bound to one.
 fn begin(world: &World, operation: &Operation) -> Result<(), Vec<Diagnostic>> {
-    if operation.project.state()?.is_some() {
+    if operation.project.state(world)?.is_some() {
         return Ok(());
     }
     operation.project.prepare()?;
-    let session = Session::open(&operation.project.location, world.clock.clone(), world.entropy.clone());
+    let location = operation.project.location(world)?;
+    let session = Session::open(&location, world.clock.clone(), world.entropy.clone());
     session.and_then(Session::close).map_err(|error| vec![error])
 }
 

@@ -28,7 +28,7 @@ enum Command {
 /// Runs the subcommand.
 pub fn run(world: &World, args: &Args) -> Result<Exit, Vec<Diagnostic>> {
     let Command::Repair { yes } = &args.command;
-    let location = Project::open(world, None)?.location;
+    let location = Project::open(world, None)?.location(world)?;
     let announced = state::inspect(&location).map_err(|error| vec![error])?;
     tell(&format!("{}\n", words(&announced)));
     if matches!(announced, Repair::Nothing { .. }) {
@@ -49,7 +49,9 @@ fn words(repair: &Repair) -> String {
         Repair::Nothing { serial } => format!("The state is good, at serial {serial}: there is nothing to repair."),
         Repair::GoOn { serial, seen, resources } => {
             let seen = seen.map(|seen| format!(" Seen here last was serial {seen}.")).unwrap_or_default();
-            format!("The state is good up to serial {serial}, with {resources} resources.{seen} Repairing goes on from there; damaged files are kept.")
+            format!(
+                "The state is good up to serial {serial}, with {resources} resources.{seen} Repairing goes on from there; damaged files are kept."
+            )
         }
         Repair::BeginAnew { lineage, resources } => {
             let lost = match (lineage, resources) {
@@ -58,7 +60,9 @@ fn words(repair: &Repair) -> String {
                 }
                 _ => String::new(),
             };
-            format!("Nothing of the state is good.{lost} Repairing lets the next apply begin a new one; damaged files are kept.")
+            format!(
+                "Nothing of the state is good.{lost} Repairing lets the next apply begin a new one; damaged files are kept."
+            )
         }
     }
 }

@@ -23,7 +23,7 @@ pub struct Args {
 /// Reads how things are and compares them with the state.
 pub async fn run(world: &World, args: &Args) -> Result<Exit, Vec<Diagnostic>> {
     let operation = Operation::open(world, None)?;
-    let opened = operation.project.applied()?;
+    let opened = operation.project.applied(world)?;
     tell_if_first(opened.seen, &opened.state);
     let state = &opened.state;
     let cx = operation.context(world, state)?;
@@ -52,6 +52,9 @@ pub async fn run(world: &World, args: &Args) -> Result<Exit, Vec<Diagnostic>> {
 fn last_run(run: Option<&Run>, serial: u64) -> String {
     let when = match run {
         None => "never applied".to_owned(),
+        Some(Run { ended: Some(ended), verified: Some(verified), .. }) => {
+            format!("last changed {ended} UTC, verified {verified} UTC")
+        }
         Some(Run { ended: Some(ended), .. }) => format!("last changed {ended} UTC"),
         Some(run) => format!("cut off after {} of {} steps, begun {} UTC", run.done, run.steps, run.began),
     };

@@ -31,11 +31,12 @@ pub async fn run(world: &World, args: &Args) -> Result<Exit, Vec<Diagnostic>> {
 
 async fn verified(world: &World, args: &Args, events: Events) -> Result<Exit, Vec<Diagnostic>> {
     let operation = Operation::open(world, args.spec.as_deref())?;
-    let opened = operation.project.applied()?;
+    let opened = operation.project.applied(world)?;
     tell_if_first(opened.seen, &opened.state);
     events.begin("verify", operation.project.decoded.spec.name.as_str(), Some(&opened.state));
     if services(&opened.state) == 0 {
         tell("There is no service to verify.\n");
+        return Ok(Exit::Done);
     }
     prove(world, &operation, &opened.state, events).await
 }
@@ -48,9 +49,6 @@ pub async fn prove(
     events: Events,
 ) -> Result<Exit, Vec<Diagnostic>> {
     let asked = services(state);
-    if asked == 0 {
-        return Ok(Exit::Done);
-    }
     let cx = operation.context(world, state)?;
     let report = operation.providers.verify().verify(&cx, &attributes(state)).await;
     let report = report.map_err(|error| failed("verification could not start", &error))?;
@@ -63,7 +61,7 @@ pub async fn prove(
 }
 
 /// How many services have a function.
-fn services(state: &State) -> usize {
+pub fn services(state: &State) -> usize {
     let functions = state.resources.keys().filter(|address| address.kind().as_str() == "function");
     functions.filter(|address| address.owner().as_str().parse::<ServiceType>().is_ok()).count()
 }

@@ -61,7 +61,7 @@ fn place(span: &Span, source: Option<(&str, &str)>, label: &str, paint: Paint) -
     match source.filter(|(file, _)| *file == span.file).and_then(|(_, text)| line(text, span.line)) {
         Some(line) => {
             let (shown, before, covered) = window(line, span);
-            let carets = paint.mark(&format!("{} {label}", "^".repeat(covered.max(1))).trim_end().to_owned());
+            let carets = paint.mark(format!("{} {label}", "^".repeat(covered.max(1))).trim_end());
             lines.push(format!("{} {bar} {shown}", paint.rule(&number)).trim_end().to_owned());
             lines.push(format!("{margin}{bar} {}{carets}", " ".repeat(before)));
         }

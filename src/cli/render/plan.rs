@@ -10,6 +10,9 @@ use crate::cli::operation::counted;
 
 /// Longest value that is shown whole, in characters.
 const VALUE_CHARACTERS_MAX: usize = 60;
+/// Shortest text of hexadecimal digits that is taken for a digest, and how much of it is shown.
+const DIGEST_CHARACTERS_MIN: usize = 32;
+const DIGEST_CHARACTERS: usize = 8;
 /// Longest reason that others are aligned with, in characters.
 const REASON_CHARACTERS_MAX: usize = 48;
 /// Most addresses that are listed in one line.
@@ -62,6 +65,11 @@ pub fn closing(plan: &Plan) -> String {
     format!("Plan: {add} to add, {change} to change, {destroy} to destroy.{written}\n")
 }
 
+/// Whose resources a plan touches, in the order in which they are shown.
+pub fn owners(plan: &Plan) -> Vec<&Name> {
+    groups(plan).into_iter().map(|(owner, _)| owner).collect()
+}
+
 /// Addresses in one line, the rest of a long list counted.
 pub fn listed(addresses: &[Address]) -> String {
     let shown: Vec<String> = addresses.iter().take(LISTED_MAX).map(Address::to_string).collect();
@@ -76,6 +84,9 @@ pub fn shown(value: &Shown) -> String {
     match value {
         Shown::Absent => "none".to_owned(),
         Shown::Known(value) => {
+            if let Some(digest) = value.as_str().filter(|text| is_digest(text)) {
+                return format!("{}…", digest.get(..DIGEST_CHARACTERS).unwrap_or(digest));
+            }
             let text = printable(&value.to_string());
             match text.char_indices().nth(VALUE_CHARACTERS_MAX) {
                 Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
@@ -85,6 +96,10 @@ pub fn shown(value: &Shown) -> String {
         Shown::AfterApply => "(known after apply)".to_owned(),
         Shown::Sensitive => "(sensitive)".to_owned(),
     }
+}
+
+fn is_digest(text: &str) -> bool {
+    text.len() >= DIGEST_CHARACTERS_MIN && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 type Group<'a> = (&'a Name, Vec<&'a Step>);
@@ -113,9 +128,8 @@ fn groups(plan: &Plan) -> Vec<Group<'_>> {
 
 /// Services that wholly come or wholly go, but for the one with the most to show.
 fn alike<'a>(groups: &[Group<'a>]) -> Vec<&'a Name> {
-    let all = |action| {
-        move |(_, steps): &&Group| steps.iter().all(|step| step.service.is_some() && step.action == action)
-    };
+    let all =
+        |action| move |(_, steps): &&Group| steps.iter().all(|step| step.service.is_some() && step.action == action);
     let mut alike = Vec::new();
     for action in [Action::Create, Action::Delete] {
         let whole: Vec<&Group> = groups.iter().filter(all(action)).collect();
@@ -191,4 +205,149 @@ fn drift_lines(drift: &Drift, width: usize, paint: Paint) -> String {
         format!("  {sign} {address:<width$}  {} {before} → {after}  {seen}\n", printable(&change.name))
     };
     drift.changes.iter().map(change).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn step(address: &str, action: &str, call: &str, more: Value) -> Value {
+        let service = address.split('/').next().filter(|owner| ["identity", "access"].contains(owner));
+        let mut step = json!({
+            "address": address, "action": action, "call": call, "provider": "local", "token": "", "desired": {},
+            "sensitive": [], "prior": null, "changes": [], "reason": "not there yet", "origin": null, "needs": [],
+            "dependencies": [], "service": service, "holds_data": false,
+        });
+        step.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        step
+    }
+
+    fn change(name: &str, before: Value, after: Value) -> Value {
+        json!({ "name": name, "before": before, "after": after })
+    }
+
+    fn plan(steps: Vec<Value>, drift: Vec<Value>, kept: Vec<&str>) -> Plan {
+        serde_json::from_value(json!({
+            "format": 1, "lineage": "0".repeat(32), "serial": 41, "spec_digest": null, "binary_sha256": "",
+            "steps": steps, "drift": drift, "kept": kept, "unchanged": 0,
+        }))
+        .unwrap()
+    }
+
+    fn text(plan: &Plan) -> String {
+        render(plan, Detail::Brief, Paint { colour: false })
+    }
+
+    #[test]
+    fn nothing_to_do_is_said_in_two_words() {
+        assert_eq!(text(&plan(vec![], vec![], vec![])), "No changes.\n");
+    }
+
+    #[test]
+    fn each_change_has_its_sign_reason_and_line() {
+        let origin = json!({ "file": "acquire.yaml", "line": 14, "column": 3, "length": 6 });
+        let more = json!({
+            "origin": origin, "reason": "memory_bytes changed in the spec",
+            "changes": [change("memory_bytes", json!({ "known": 128 }), json!({ "known": 512 }))],
+        });
+        let digest = "9ac1".repeat(16);
+        let replaced = json!({
+            "reason": "input changed in the spec; it cannot change in place",
+            "changes": [
+                change("input", json!({ "known": digest }), json!("after-apply")),
+                change("token", json!("absent"), json!("sensitive")),
+            ],
+        });
+        let steps = vec![
+            step("m1/marker", "replace", "delete", replaced.clone()),
+            step("m1/marker", "replace", "create", replaced),
+            step("old/marker", "delete", "delete", json!({ "reason": "no longer in the spec" })),
+            step(
+                "new/marker",
+                "create",
+                "create",
+                json!({ "changes": [change("input", json!("absent"), json!({ "known": "v" }))] }),
+            ),
+            step("identity/function", "update", "update", more),
+        ];
+        let expected = r#"
+  identity
+    ~   function  memory_bytes changed in the spec  acquire.yaml:14
+          memory_bytes  128 → 512
+
+  m1
+    -/+ marker  input changed in the spec; it cannot change in place
+          input  9ac19ac1… → (known after apply)
+          token  none → (sensitive)
+
+  old
+    -   marker  no longer in the spec
+
+  new
+    +   marker  not there yet
+          input  "v"
+
+Plan: 2 to add, 1 to change, 2 to destroy.
+"#;
+        assert_eq!(text(&plan(steps, vec![], vec![])), expected);
+    }
+
+    #[test]
+    fn services_that_are_made_alike_are_shown_once() {
+        let steps = ["access/bucket", "identity/bucket", "identity/key", "a/marker"];
+        let steps = steps.map(|address| step(address, "create", "create", json!({})));
+        let plan = plan(steps.to_vec(), vec![], vec![]);
+        let brief = text(&plan);
+        assert!(brief.contains("… 1 more service, alike: access (-v shows all)"), "{brief}");
+        assert!(!brief.contains("\n  access\n"), "{brief}");
+        let whole = render(&plan, Detail::Whole, Paint { colour: false });
+        assert!(whole.contains("\n  access\n") && !whole.contains('…'), "{whole}");
+        assert!(brief.ends_with("Plan: 4 to add, 0 to change, 0 to destroy.\n"));
+    }
+
+    #[test]
+    fn what_changed_outside_comes_first() {
+        let drift = vec![
+            json!({
+                "address": "identity/function", "provider": "aws", "gone": false, "origin": null,
+                "changes": [change("memory_bytes", json!({ "known": 512 }), json!({ "known": 128 }))],
+            }),
+            json!({ "address": "m1/marker", "provider": "local", "gone": true, "origin": null, "changes": [] }),
+        ];
+        let steps = vec![step("m1/marker", "create", "create", json!({ "reason": "somebody deleted it outside" }))];
+        let expected = "
+Drift (changed outside Acquire since serial 41)
+  ~ identity/function  memory_bytes 512 → 128  seen on aws
+  - m1/marker          is gone  seen on local
+
+Plan, to bring it back
+
+  m1
+    +   marker  somebody deleted it outside
+
+Plan: 1 to add, 0 to change, 0 to destroy.
+";
+        assert_eq!(text(&plan(steps, drift, vec![])), expected);
+    }
+
+    #[test]
+    fn what_is_kept_is_listed_and_a_long_list_is_counted() {
+        let kept: Vec<String> = (0..10).map(|n| format!("m{n}/bucket")).collect();
+        let text = text(&plan(vec![], vec![], kept.iter().map(String::as_str).collect()));
+        assert!(text.contains("hold data: m0/bucket, ") && text.contains(" m7/bucket and 2 more\n"), "{text}");
+    }
+
+    #[test]
+    fn no_value_can_steer_the_terminal_and_colour_changes_nothing_else() {
+        let value = json!({ "known": format!("a\u{1b}[31m\u{202e}{}", "x".repeat(200)) });
+        let more = json!({ "changes": [change("input", json!("absent"), value)], "reason": "\u{1b}[2J" });
+        let plan = plan(vec![step("a/marker", "create", "create", more)], vec![], vec![]);
+        let plain = text(&plan);
+        assert!(!plain.contains(['\u{1b}', '\u{202e}']), "{plain:?}");
+        assert!(plain.lines().all(|line| line.chars().count() < 100));
+        let coloured = render(&plan, Detail::Brief, Paint { colour: true });
+        assert_ne!(coloured, plain);
+        assert_eq!(coloured.replace("\u{1b}[32m", "").replace("\u{1b}[0m", ""), plain);
+    }
 }

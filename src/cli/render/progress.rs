@@ -5,13 +5,13 @@ use acquire_engine::apply::progress::{Event, What};
 use acquire_engine::plan::{Call, Plan};
 use acquire_model::{Action, Kind, Name};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::Paint;
 use super::diagnostic::printable;
 use super::events::Events;
+use super::plan::owners;
 use crate::cli::terminal::tell;
 
 /// Owners that each get a line of the live tree; with more, one bar stands for all.
@@ -76,42 +76,54 @@ pub fn seconds(duration: Duration) -> String {
     format!("{:.1} s", duration.as_secs_f64())
 }
 
-/// A line for each owner, with a mark before each kind; or one bar for many owners.
+/// A line for each owner, with a mark before each kind; or one bar for many owners. At the end the lines stay, as
+/// plain text.
 struct Live {
-    lines: Mutex<BTreeMap<Name, Line>>,
+    lines: Mutex<Vec<Line>>,
     whole: Option<ProgressBar>,
-    // Draws the bars for as long as it lives.
-    _bars: MultiProgress,
+    bars: MultiProgress,
 }
 
+/// The line of one owner.
 struct Line {
+    owner: Name,
     bar: ProgressBar,
     marks: Vec<(Kind, char)>,
-    open: usize,
+    /// From the first to the newest of its events, since the run began.
+    span: Option<(Duration, Duration)>,
 }
 
 impl Live {
     fn new(plan: &Plan) -> Self {
         let bars = MultiProgress::new();
-        let mut steps: BTreeMap<Name, usize> = BTreeMap::new();
-        for step in &plan.steps {
-            *steps.entry(step.address.owner().clone()).or_default() += 1;
-        }
-        if steps.len() > OWNERS_LIVE_MAX {
+        let owners = owners(plan);
+        if owners.len() > OWNERS_LIVE_MAX {
             let bar = bars.add(ProgressBar::new(plan.steps.len() as u64));
             bar.set_style(style("  {spinner} {pos}/{len} {bar:30} {elapsed} {wide_msg}"));
             bar.enable_steady_tick(TICK);
-            return Self { lines: Mutex::default(), whole: Some(bar), _bars: bars };
+            return Self { lines: Mutex::default(), whole: Some(bar), bars };
         }
-        let width = steps.keys().map(|owner| owner.as_str().len()).max().unwrap_or_default();
-        let line = |(owner, open): (Name, usize)| {
-            let bar = bars.add(ProgressBar::new(open as u64));
+        let width = owners.iter().map(|owner| owner.as_str().len()).max().unwrap_or_default();
+        let line = |owner: &Name| {
+            let steps = plan.steps.iter().filter(|step| step.address.owner() == owner).count();
+            let bar = bars.add(ProgressBar::new(steps as u64));
             bar.set_style(style("  {prefix}  {wide_msg} {elapsed}"));
-            bar.set_prefix(format!("{owner:<width$}", owner = owner.as_str()));
-            (owner, Line { bar, marks: Vec::new(), open })
+            bar.set_prefix(format!("{:<width$}", owner.as_str()));
+            Line { owner: owner.clone(), bar, marks: Vec::new(), span: None }
         };
-        let lines = steps.into_iter().map(line).collect();
-        Self { lines: Mutex::new(lines), whole: None, _bars: bars }
+        let lines = owners.into_iter().map(line).collect();
+        Self { lines: Mutex::new(lines), whole: None, bars }
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        // A bar that cannot be wiped away only looks untidy.
+        let _ = self.bars.clear();
+        for line in self.lines.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            let took = line.span.map(|(first, last)| seconds(last.saturating_sub(first))).unwrap_or_default();
+            tell(&format!("  {}  {}  {took}\n", line.bar.prefix(), line.bar.message()));
+        }
     }
 }
 
@@ -130,7 +142,7 @@ impl Progress for Live {
             return;
         }
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(line) = lines.get_mut(event.address.owner()) {
+        if let Some(line) = lines.iter_mut().find(|line| line.owner == *event.address.owner()) {
             line.event(event);
         }
     }
@@ -145,6 +157,7 @@ impl Line {
             What::Failed { .. } => '!',
             What::Skipped => '-',
         };
+        self.span = Some((self.span.map_or(event.at, |(first, _)| first), event.at));
         let kind = event.address.kind();
         match self.marks.iter_mut().find(|(known, _)| known == kind) {
             Some((_, old)) => *old = mark,
@@ -155,9 +168,9 @@ impl Line {
         match event.what {
             What::Started => self.bar.enable_steady_tick(TICK),
             What::Retrying { .. } => {}
-            _ => self.open = self.open.saturating_sub(1),
+            What::Finished { .. } | What::Failed { .. } | What::Skipped => self.bar.inc(1),
         }
-        if self.open == 0 {
+        if self.bar.length() == Some(self.bar.position()) {
             self.bar.finish();
         }
     }

@@ -63,9 +63,12 @@ pub fn resuming(run: Option<&Run>, in_doubt: usize) -> String {
 
 /// What became of the steps in doubt.
 pub fn resumed(resumed: &Resumed) -> String {
-    let there = resumed.made.iter().map(|address| format!("  ? {address}  is there (found by name and owner) → kept\n"));
-    let absent = resumed.not_made.iter().map(|address| format!("  ? {address}  is not there → done now if it is needed\n"));
-    there.chain(absent).collect()
+    let there = resumed.made.iter().map(|address| (address.to_string(), "is there (found by name and owner) → kept"));
+    let absent =
+        resumed.not_made.iter().map(|address| (address.to_string(), "is not there → done now if it is needed"));
+    let all: Vec<(String, &str)> = there.chain(absent).collect();
+    let width = all.iter().map(|(address, _)| address.len()).max().unwrap_or_default();
+    all.iter().map(|(address, words)| format!("  ? {address:<width$}  {words}\n")).collect()
 }
 
 /// What was run.
@@ -99,6 +102,16 @@ pub fn outcome(command: Command, outcome: &Outcome) -> String {
     text
 }
 
+/// What to do after a run that stopped in part.
+pub fn go_on(command: Command, outcome: &Outcome) -> String {
+    let first = if outcome.failed.is_empty() { "" } else { "put right what failed, then " };
+    let again = match command {
+        Command::Apply => "acquire apply",
+        Command::Destroy => "acquire destroy",
+    };
+    format!("Next: {first}`{again}` goes on from here\n")
+}
+
 /// What was proved; only what was checked in this run is claimed.
 pub fn verified(report: &Report, asked: usize, binary: &str) -> String {
     let good = report.services.len();
@@ -108,12 +121,68 @@ pub fn verified(report: &Report, asked: usize, binary: &str) -> String {
     } else {
         String::new()
     };
-    let mut text = format!(
-        "Verified: {good} of {asked} answered a fresh challenge with the key they were given{which}.\n"
-    );
+    let mut text =
+        format!("Verified: {good} of {asked} answered a fresh challenge with the key they were given{which}.\n");
     if !report.flow.is_empty() {
         let works = if report.failures.is_empty() { "works" } else { "works so far" };
         text.push_str(&format!("          {}: {works} ({}).\n", report.flow.join(" → "), seconds(report.flow_took)));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use acquire_model::{Code, Diagnostic};
+    use acquire_provider::verify::Verified;
+    use std::time::Duration;
+
+    fn report(binaries: &[&str], failures: usize) -> Report {
+        let verified = |binary: &&str| Verified {
+            service: ServiceType::Identity,
+            uid: "a0-a1".to_owned(),
+            url: "http://127.0.0.1/t/identity".to_owned(),
+            binary: (*binary).to_owned(),
+            took: Duration::ZERO,
+        };
+        Report {
+            services: binaries.iter().map(verified).collect(),
+            flow: vec!["register".to_owned(), "login".to_owned()],
+            flow_took: Duration::from_millis(240),
+            failures: vec![Diagnostic::error(Code(1), "x"); failures],
+        }
+    }
+
+    #[test]
+    fn only_what_was_checked_is_claimed() {
+        let good = verified(&report(&["9ac100", "9ac100"], 0), 2, "9ac100");
+        assert_eq!(
+            good,
+            "Verified: 2 of 2 answered a fresh challenge with the key they were given (binary 9ac1…, same as this one).\n          \
+             register → login: works (0.2 s).\n"
+        );
+        let other = verified(&report(&["9ac100", "beef"], 1), 3, "9ac100");
+        assert!(other.starts_with("Verified: 2 of 3 ") && !other.contains("same as this one"), "{other}");
+        assert!(other.contains("works so far"), "{other}");
+        assert!(!verified(&report(&[], 1), 1, "9ac100").contains("same as this one"));
+    }
+
+    #[test]
+    fn an_outcome_says_what_was_done_and_what_was_not() {
+        let complete = Outcome { added: 3, changed: 1, ..Outcome::default() };
+        assert_eq!(outcome(Command::Apply, &complete), "Apply complete: 3 added, 1 changed, 0 destroyed.\n");
+        let address: Address = "a/marker".parse().unwrap();
+        let part = Outcome {
+            destroyed: 2,
+            failed: vec![(address.clone(), Diagnostic::error(Code(1), "x"))],
+            skipped: vec![address.clone()],
+            kept: vec![address],
+            ..Outcome::default()
+        };
+        assert_eq!(
+            outcome(Command::Destroy, &part),
+            "Destroy stopped in part: 2 destroyed; 1 failed, 1 not started because of that.\n\
+             Kept, because they hold data: a/marker\n"
+        );
+    }
 }

@@ -112,12 +112,7 @@ impl Deployment {
 
 /// The deployment whose registry is at a URL. The first time its keys are taken as they come, and said; from then on
 /// they must be the same, or have been changed by whoever had them.
-async fn at(
-    world: &World,
-    transport: &dyn Transport,
-    files: &Files,
-    url: &str,
-) -> Result<Known, Vec<Diagnostic>> {
+async fn at(world: &World, transport: &dyn Transport, files: &Files, url: &str) -> Result<Known, Vec<Diagnostic>> {
     let parsed: ServiceUrl = url.parse().map_err(|error: acquire_envelope::url::Invalid| {
         vec![Diagnostic::error(codes::NO_DEPLOYMENT, error.to_string())]
     })?;
@@ -140,13 +135,13 @@ async fn at(
 /// The deployment of the spec here or above, as its state has it.
 fn here(world: &World) -> Result<Option<Known>, Vec<Diagnostic>> {
     let Some(project) = Project::find(world)? else { return Ok(None) };
-    let state = project.applied()?.state;
+    let state = project.applied(world)?.state;
     let output = |owner: &str, kind: &str, name: &str| {
         let place: Option<Address> = format!("{owner}/{kind}").parse().ok();
         let recorded = place.and_then(|place| state.resources.get(&place));
         recorded.and_then(|recorded| attributes::text(&recorded.attributes, name)).ok_or_else(|| {
-            let summary = format!("the deployment of {} has no {owner} service", project.file.display());
-            vec![Diagnostic::error(codes::NO_DEPLOYMENT, summary).hint("`acquire apply` goes on where it stopped")]
+            let summary = format!("the deployment of {} has no {owner} service at present", project.file.display());
+            vec![Diagnostic::error(codes::NO_DEPLOYMENT, summary).hint("`acquire apply` brings it up")]
         })
     };
     let registry = provisioned(

@@ -5,7 +5,7 @@ use acquire_envelope::service::ServiceRecord;
 use acquire_model::uid::Uid;
 use acquire_model::{Diagnostic, Environment, SecretText};
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::codes;
 use crate::cli;
@@ -131,7 +131,7 @@ impl Files {
     }
 
     /// Reads a file; one of another format, or that cannot be read, is refused by name.
-    fn load<T>(&self, path: &PathBuf, open: impl FnOnce(&Value) -> Option<T>) -> Result<Option<T>, Vec<Diagnostic>> {
+    fn load<T>(&self, path: &Path, open: impl FnOnce(&Value) -> Option<T>) -> Result<Option<T>, Vec<Diagnostic>> {
         let Some(bytes) = read(path).map_err(failed)? else { return Ok(None) };
         let value: Option<Value> = serde_json::from_slice(&bytes).ok();
         let value = value.filter(|value| value.get("format").and_then(Value::as_u64) == Some(FORMAT));
@@ -177,7 +177,7 @@ mod tests {
         (home, files)
     }
 
-    fn put(file: &PathBuf, text: &str) {
+    fn put(file: &Path, text: &str) {
         write_private(file, text.as_bytes()).unwrap();
     }
 
@@ -222,7 +222,9 @@ mod tests {
     fn a_file_that_is_damaged_or_of_a_later_version_is_refused_by_name() {
         let (_home, files) = files();
         let file = files.file("session", URL);
-        for bad in ["", "{", "[]", "{}", &SESSION.replace("\"format\":1", "\"format\":2"), &SESSION.replace("bob", "\"")] {
+        for bad in
+            ["", "{", "[]", "{}", &SESSION.replace("\"format\":1", "\"format\":2"), &SESSION.replace("bob", "\"")]
+        {
             put(&file, bad);
             let problems = files.session(URL).unwrap_err();
             assert!(problems[0].summary.contains(file.to_str().unwrap()), "{problems:?}");

@@ -6,28 +6,40 @@
 
 /// What every service shares: context, functions, dispatch, HTTP.
 mod frame;
+
 /// A service's own record and its key pairs.
 mod keys;
+
 /// Services that this one knows and trusts, and calls to them.
 mod trusted;
+
 /// Who may do what: authorisations, claims, grants.
 mod authorise;
+
 /// Access-control lists.
 pub mod acl;
+
 /// The functions that every service has.
 mod common;
+
 /// Users and their sessions, on every service.
 mod users;
+
 /// Finds services and their keys.
 mod registry;
+
 /// Registers users.
 mod identity;
+
 /// Accounts and payments.
 mod accounting;
+
 /// Requests for paid work.
 mod access;
+
 /// Drives and files.
 mod storage;
+
 /// Jobs on a cluster.
 mod compute;
 

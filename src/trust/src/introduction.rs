@@ -2,6 +2,7 @@ use acquire_model::uid::ServiceUid;
 use acquire_model::{Attributes, ServiceType};
 use acquire_provider::{Context, Declaration, Deleted, Error, Found, Resource, Target};
 use async_trait::async_trait;
+use futures::future::try_join_all;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -65,9 +66,7 @@ impl Resource for Introduction {
     async fn create(&self, cx: &Context, _: &Target, desired: &Attributes) -> Result<Attributes, Error> {
         let peers = peers(desired, "peers")?;
         let visit = self.visit(cx, desired).await?;
-        for uid in peers.values() {
-            trust(cx, &visit, uid).await?;
-        }
+        try_join_all(peers.values().map(|uid| trust(cx, &visit, uid))).await?;
         Ok(with_peers(desired, &peers))
     }
 
@@ -80,9 +79,9 @@ impl Resource for Introduction {
     ) -> Result<Attributes, Error> {
         let keep = peers(desired, "peers")?;
         let visit = self.visit(cx, desired).await?;
-        for uid in peers(prior, "peers_trusted")?.values().filter(|uid| !keep.values().any(|kept| kept == *uid)) {
-            untrust(cx, &visit, uid).await?;
-        }
+        let trusted = peers(prior, "peers_trusted")?;
+        let gone = trusted.values().filter(|uid| !keep.values().any(|kept| kept == *uid));
+        try_join_all(gone.map(|uid| untrust(cx, &visit, uid))).await?;
         self.create(cx, target, desired).await
     }
 
@@ -90,9 +89,7 @@ impl Resource for Introduction {
     async fn delete(&self, cx: &Context, _: &Target, prior: &Attributes) -> Result<Deleted, Error> {
         let untrust_all = async {
             let visit = self.visit(cx, prior).await?;
-            for uid in peers(prior, "peers_trusted")?.values() {
-                untrust(cx, &visit, uid).await?;
-            }
+            try_join_all(peers(prior, "peers_trusted")?.values().map(|uid| untrust(cx, &visit, uid))).await?;
             Ok(())
         };
         match untrust_all.await {

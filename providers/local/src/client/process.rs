@@ -19,6 +19,9 @@ const POLL: Duration = Duration::from_millis(4);
 /// A log larger than this is set aside when the host starts.
 const LOG_BYTES_MAX: u64 = 10 << 20;
 
+/// How far back in the log an error is looked for.
+const LAST_LINES: usize = 40;
+
 /// The variables by which a host process knows what it is.
 pub(crate) const DATA_VARIABLE: &str = "ACQUIRE_HOST_DATA";
 /// Where the host key lies.
@@ -138,6 +141,13 @@ impl Home {
         Ok(lines.iter().skip(lines.len().saturating_sub(most)).map(|line| (*line).to_owned()).collect())
     }
 
+    /// The last error that the host ended with, without its code.
+    fn last_error(&self) -> Result<Option<String>, Error> {
+        let lines = self.log_lines(LAST_LINES)?;
+        let last = lines.iter().rev().find(|line| line.starts_with("error"));
+        Ok(last.map(|line| line.split_once("]: ").map_or(line.as_str(), |(_, text)| text).to_owned()))
+    }
+
     /// Starts the host and waits until it listens.
     pub(crate) async fn start(&self, cx: &Context) -> Result<Running, Error> {
         let mut child = self.spawn(cx)?;
@@ -149,8 +159,8 @@ impl Home {
             let ended = child.try_wait().map_err(|error| Error::Unavailable(error.to_string()))?;
             if ended.is_some() || cx.clock.monotonic() > deadline {
                 let _ = child.kill();
-                let last = self.log_lines(1)?.pop().unwrap_or_else(|| "it said nothing".to_owned());
-                return Err(Error::Invalid(format!("the host did not start: {last} (whole log: {})", self.log().display())));
+                let why = self.last_error()?.unwrap_or_else(|| "it said nothing".to_owned());
+                return Err(Error::Invalid(format!("the host did not start: {why} (whole log: {})", self.log().display())));
             }
             cx.clock.sleep(POLL).await;
         }

@@ -68,7 +68,6 @@ impl<'a> Run<'a> {
     fn announce(&mut self, step: &Step) -> Result<Vec<Event>, Event> {
         let address = &step.address;
         let prior = || step.prior.clone().unwrap_or_default();
-        let doubt = self.doubts.remove(address);
         let mut events = Vec::new();
         let action = match step.call {
             Call::Record => {
@@ -88,7 +87,7 @@ impl<'a> Run<'a> {
             Call::Delete => {
                 // What an earlier run made, and could not write down, counts as a thing before it goes: the next one
                 // gets another token.
-                if doubt.is_some() && !self.vault.holds(address) && step.prior.is_some() {
+                if self.doubts.contains(address) && !self.vault.holds(address) && step.prior.is_some() {
                     events.push(Event::Observed { address: address.clone(), recorded: recorded(step, prior()) });
                 }
                 Action::Delete

@@ -5,13 +5,13 @@ use crate::apply::secrets::{Held, Vault};
 use crate::apply::work::{Broken, Cause, Effect, Seen};
 use crate::apply::{Applier, Journal, Outcome, settle, trouble};
 use crate::plan::{Call, Plan, Step, sensitive};
-use crate::state::{Event, InDoubt, StateKey};
+use crate::state::{Event, StateKey};
 use acquire_model::{Action, Address, Attributes, Diagnostic, ProviderName};
 use acquire_provider::{Context, Secrets};
 use futures::future::{Either, select};
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,8 +28,8 @@ pub(super) struct Run<'a> {
     pub(super) plan: &'a Plan,
     pub(super) cx: Context,
     pub(super) vault: Arc<Vault>,
-    /// Steps of earlier runs whose outcome is not known.
-    pub(super) doubts: BTreeMap<Address, InDoubt>,
+    /// What earlier runs left in doubt.
+    pub(super) doubts: BTreeSet<Address>,
     /// What happened and is not written down yet.
     pub(super) pending: Vec<Event>,
     /// Who may call, by provider.
@@ -71,7 +71,7 @@ impl<'a> Run<'a> {
             plan,
             cx: Context { secrets: Arc::clone(&vault) as Arc<dyn Secrets>, ..applier.cx.clone() },
             vault,
-            doubts: journal.state().in_doubt.clone(),
+            doubts: journal.state().in_doubt.keys().cloned().collect(),
             pending: Vec::new(),
             permits: BTreeMap::new(),
             halted: Arc::default(),
@@ -195,8 +195,11 @@ impl<'a> Run<'a> {
                 self.outcome.scheduled.push((address.clone(), at));
             }
             Err(Broken { cause: Cause::Halted, .. }) => {
-                let reason = "the run was stopped before its call".to_owned();
-                self.pending.push(Event::Failed { address: address.clone(), reason });
+                // An earlier doubt is still one.
+                if !self.doubts.contains(address) {
+                    let reason = "the run was stopped before its call".to_owned();
+                    self.pending.push(Event::Failed { address: address.clone(), reason });
+                }
                 return self.skip(vec![place], None);
             }
             Err(broken) => {

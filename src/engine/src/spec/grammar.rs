@@ -201,7 +201,7 @@ pub(super) fn variables() -> Shape {
 }
 
 fn state() -> Table {
-    let description = "A directory, or the URL of a bucket; by default `.acquire/<name>` beside the spec.";
+    let description = "A directory, relative to the spec; by default `.acquire/<name>/state`, with the environment after the name.";
     Table::new("`state`", vec![Field::new("home", Shape::Text, description)])
 }
 

@@ -83,6 +83,8 @@ pub struct Run {
     pub began: Timestamp,
     /// When it ended; `None` if it was cut off.
     pub ended: Option<Timestamp>,
+    /// When everything was proved alive after it, if it was.
+    pub verified: Option<Timestamp>,
     /// SHA-256 of the merged spec it followed, if it followed one.
     pub spec_digest: Option<String>,
 }
@@ -139,6 +141,8 @@ pub enum Event {
     },
     /// The apply or destroy is over, whatever came of it.
     Ended,
+    /// After it ended, everything was proved alive.
+    Verified,
 }
 
 impl Event {
@@ -151,7 +155,7 @@ impl Event {
             | Self::Failed { address, .. }
             | Self::Observed { address, .. }
             | Self::Forgotten { address } => Some(address),
-            Self::Begun { .. } | Self::Ended => None,
+            Self::Begun { .. } | Self::Ended | Self::Verified => None,
         }
     }
 
@@ -165,6 +169,7 @@ impl Event {
             Self::Observed { .. } => "observed",
             Self::Forgotten { .. } => "forgotten",
             Self::Ended => "ended",
+            Self::Verified => "verified",
         }
     }
 }
@@ -217,11 +222,16 @@ impl State {
         match event {
             Event::Begun { steps, spec_digest } => {
                 let spec_digest = spec_digest.clone();
-                self.run = Some(Run { epoch, steps: *steps, done: 0, began: at, ended: None, spec_digest });
+                let (ended, verified) = (None, None);
+                self.run = Some(Run { epoch, steps: *steps, done: 0, began: at, ended, verified, spec_digest });
             }
             Event::Ended => match &mut self.run {
                 Some(run) if run.ended.is_none() => run.ended = Some(at),
                 _ => return Err(Illegal { event: event.name(), status: "nothing has begun".to_owned() }),
+            },
+            Event::Verified => match &mut self.run {
+                Some(run) if run.ended.is_some() => run.verified = Some(at),
+                _ => return Err(Illegal { event: event.name(), status: "nothing has ended".to_owned() }),
             },
             Event::Started { address, .. }
             | Event::Done { address, .. }
@@ -270,7 +280,9 @@ impl State {
             }
             (Event::Gone { .. }, Some(doubt), _) if doubt.intent.action == Action::Delete => {
                 self.settle(address);
-                self.remove(address);
+                self.resources.remove(address);
+                // Even if nothing was recorded: what is deleted now may have been made by a create in doubt.
+                *self.generations.entry(address.clone()).or_default() += 1;
             }
             (Event::Gone { .. }, Some(_), _) => {
                 self.in_doubt.remove(address);

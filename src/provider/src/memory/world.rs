@@ -74,9 +74,12 @@ impl World {
         }
     }
 
-    /// Deletes something behind everybody's back.
+    /// Deletes something behind everybody's back. Making it again is not making it twice.
     pub fn lose(&self, address: &Address) {
-        self.inner().things.remove(address);
+        let mut inner = self.inner();
+        if let Some(thing) = inner.things.remove(address) {
+            inner.made.remove(&thing.token);
+        }
     }
 
     /// Makes a call take its time around its effect.

@@ -172,10 +172,7 @@ impl Identifiers {
     /// # Errors
     /// `Shape` if a guid is not text.
     pub fn from_json(value: &Value) -> Result<Self, Error> {
-        Ok(Self {
-            users: guids(value, "user_guid", "user_guids")?,
-            groups: guids(value, "group_guid", "group_guids")?,
-        })
+        Ok(Self { users: guids(value, "user_guid", "user_guids")?, groups: guids(value, "group_guid", "group_guids")? })
     }
 }
 

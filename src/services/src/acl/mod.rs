@@ -3,14 +3,14 @@
 //! Everything here is pure. What is read may be any form that the original emits; what is written is only what the
 //! original can read: it crashes on an object rule whose `is_executable` is null, so that bit is then written `false`.
 
-/// One rule: four bits, each allowed, denied or inherited.
-mod rule;
-/// Rules for named users and groups.
-mod subjects;
-/// Rule sets.
-mod rules;
 /// The forms of all of these on the wire.
 mod json;
+/// One rule: four bits, each allowed, denied or inherited.
+mod rule;
+/// Rule sets.
+mod rules;
+/// Rules for named users and groups.
+mod subjects;
 
 pub use rule::{Operation, Rule};
 pub use rules::{Item, Part, Rules, Upstream};

@@ -68,12 +68,7 @@ impl Rule {
     ];
 
     const fn of(owner: bool, readable: bool, writeable: bool, executable: bool) -> Self {
-        Self {
-            owner: Some(owner),
-            readable: Some(readable),
-            writeable: Some(writeable),
-            executable: Some(executable),
-        }
+        Self { owner: Some(owner), readable: Some(readable), writeable: Some(writeable), executable: Some(executable) }
     }
 
     /// Whether no bit is inherited.

@@ -78,9 +78,7 @@ impl Rules {
     /// without open bits, as the original's does.
     pub fn resolve(&self, who: &Identifiers, upstream: Upstream) -> Rule {
         match self {
-            Self::Inherit => {
-                Rule::INHERIT.resolve(upstream.rule, upstream.must_resolve.then_some(upstream.unresolved))
-            }
+            Self::Inherit => Rule::INHERIT.resolve(upstream.rule, upstream.must_resolve.then_some(upstream.unresolved)),
             Self::List { items, default_rule, default_operation } => {
                 let (found, stopped) = walk(items, *default_operation, who, upstream);
                 let last = default_rule.as_ref().filter(|_| !stopped).and_then(|part| part.resolve(who, upstream));

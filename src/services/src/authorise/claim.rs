@@ -30,7 +30,12 @@ pub(crate) async fn once(
     claimed(&cx.store, &place(&caller.operation)?, &digest(function, arguments.all()), effect).await
 }
 
-async fn claimed(store: &Store, place: &Key, digest: &[u8; 32], effect: impl Future<Output = Outcome> + Send) -> Outcome {
+async fn claimed(
+    store: &Store,
+    place: &Key,
+    digest: &[u8; 32],
+    effect: impl Future<Output = Outcome> + Send,
+) -> Outcome {
     match store.claim(place, digest).await? {
         Claim::Other => return Err(Fault::permission("this authorisation was used already, for something else")),
         Claim::Same { answer: Some(answer) } => return read(&answer),
@@ -115,4 +120,103 @@ async fn sweep_store(store: &Store, now: Timestamp) -> Result<u64, Fault> {
         }
     }
     Ok(deleted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::users::testing::World;
+    use futures::future::join_all;
+    use proptest::prelude::*;
+    use serde_json::json;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    const OPERATION: &str = "a0-a1/00000000-0000-4000-8000-000000000001/2027-01-15T08:00:00.000001/0a1b2c3d";
+
+    fn fields(value: Value) -> Map<String, Value> {
+        value.as_object().unwrap().clone()
+    }
+
+    #[test]
+    fn a_digest_depends_on_function_and_arguments_alone() {
+        let call = fields(json!({"a": {"x": 1, "y": [1, {"p": null, "q": "é"}]}, "b": "2"}));
+        let reordered: Map<String, Value> =
+            serde_json::from_str(r#"{"b": "2", "a": {"y": [1, {"q": "\u00e9", "p": null}], "x": 1}}"#).unwrap();
+        assert_eq!(digest("f", &call), digest("f", &reordered));
+        assert_ne!(digest("f", &call), digest("g", &call));
+        for other in [
+            json!({"a": {"x": 1, "y": [1, {"p": null, "q": "é"}]}, "b": 2}),
+            json!({"a": {"x": 1, "y": [{"p": null, "q": "é"}, 1]}, "b": "2"}),
+            json!({"a": {"x": 1, "y": [1, {"q": "é"}]}, "b": "2"}),
+            json!({"a,b": "2"}),
+            json!({}),
+        ] {
+            assert_ne!(digest("f", &call), digest("f", &fields(other)));
+        }
+    }
+
+    #[test]
+    fn one_operation_has_one_place_however_its_instant_is_written() {
+        let other = OPERATION.replace(".000001", ".000001+00:00");
+        assert_eq!(place(OPERATION).unwrap(), place(&other).unwrap());
+        assert!(place(OPERATION).unwrap().as_str().starts_with("claims/2027-01-15T08:00:00.000001/a0-a1/"));
+        for bad in ["", "a/b", "a/b/c", "a/b/2027-01-15T08:00:00/short"] {
+            assert!(place(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_fails_is_not_kept_and_what_succeeds_is() {
+        let store = World::new().await.store();
+        let place = place(OPERATION).unwrap();
+        let run = |digest: u8, outcome: Outcome| {
+            let (store, place) = (&store, &place);
+            async move { claimed(store, place, &[digest; 32], async { outcome }).await }
+        };
+        assert!(run(1, Err(Fault::permission("not yet"))).await.is_err());
+        assert!(run(2, Ok(json!("other"))).await.is_err(), "burnt for the first call all the same");
+        assert_eq!(run(1, Ok(json!({"n": 1}))).await.unwrap(), json!({"n": 1}));
+        assert_eq!(run(1, Ok(json!({"n": 2}))).await.unwrap(), json!({"n": 1}));
+        assert!(run(2, Ok(json!("other"))).await.is_err());
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn all_who_race_answer_the_same() {
+        let store = World::new().await.store();
+        let count = std::sync::Arc::new(AtomicU64::new(0));
+        let racers = (0..64).map(|_| {
+            let (store, count) = (store.clone(), count.clone());
+            tokio::spawn(async move {
+                let effect = async { Ok(json!(count.fetch_add(1, Ordering::SeqCst))) };
+                claimed(&store, &place(OPERATION).unwrap(), &[1; 32], effect).await.unwrap()
+            })
+        });
+        let answers: Vec<Value> = join_all(racers).await.into_iter().map(Result::unwrap).collect();
+        assert!(answers.iter().all(|answer| answer == &answers[0]), "{answers:?}");
+    }
+
+    #[tokio::test]
+    async fn claims_are_forgotten_when_their_age_alone_refuses_them() {
+        let store = World::new().await.store();
+        let signed: Timestamp = "2027-01-15T08:00:00.000001".parse().unwrap();
+        let place = place(OPERATION).unwrap();
+        claimed(&store, &place, &[1; 32], async { Ok(Value::Null) }).await.unwrap();
+        for (seconds, deleted) in [(7_231, 0), (7_230 + 3_600, 0), (7_231 + 3_600, 1), (7_231 + 3_600, 0)] {
+            assert_eq!(sweep_store(&store, signed.plus_seconds(seconds)).await.unwrap(), deleted, "{seconds}");
+        }
+        assert!(store.list(&root().unwrap()).await.unwrap().is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn different_arguments_have_different_digests(
+            a in proptest::collection::btree_map("[a-c,:{}\"]{0,3}", "[a-c,:{}\"]{0,3}", 0..3),
+            b in proptest::collection::btree_map("[a-c,:{}\"]{0,3}", "[a-c,:{}\"]{0,3}", 0..3),
+        ) {
+            let map = |map: &std::collections::BTreeMap<String, String>| -> Map<String, Value> {
+                map.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect()
+            };
+            prop_assert_eq!(a == b, digest("f", &map(&a)) == digest("f", &map(&b)));
+        }
+    }
 }

@@ -112,8 +112,10 @@ pub(super) mod tests {
 
     #[test]
     fn a_limited_session_does_only_what_it_may() {
-        let info = |scope: Value, permissions: Value| {
-            Info { scope, permissions, ..Info::from_json(&answer(&certificate())).unwrap() }
+        let info = |scope: Value, permissions: Value| Info {
+            scope,
+            permissions,
+            ..Info::from_json(&answer(&certificate())).unwrap()
         };
         let both = |info: Info| [Right::Read, Right::Write].map(|right| info.allows(ServiceType::Storage, right));
         assert_eq!(both(info(Value::Null, Value::Null)), [true, true]);

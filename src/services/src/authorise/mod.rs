@@ -85,12 +85,7 @@ pub(crate) async fn run(cx: &Arc<Cx>, function: &'static Function, arguments: Ar
     }
 }
 
-async fn signer(
-    cx: &Arc<Cx>,
-    function: &Function,
-    arguments: &Arguments,
-    resource: Resource,
-) -> Result<Caller, Fault> {
+async fn signer(cx: &Arc<Cx>, function: &Function, arguments: &Arguments, resource: Resource) -> Result<Caller, Fault> {
     let authorisation = arguments.value("authorisation");
     // Nothing is looked up for somebody who shows nothing.
     verify::read(authorisation, cx.now())?;

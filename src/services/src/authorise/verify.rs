@@ -51,7 +51,11 @@ async fn ask_holder(cx: &Arc<Cx>, authorisation: &Authorisation) -> Result<Info,
     let stranger = || Fault::permission("the service that holds the session is not trusted here");
     if *holder == cx.uid()? {
         // Asking ourselves takes no call, so that a service cannot wait for itself.
-        return if *url == cx.canonical_url { Info::from_json(&cx.users.info(session).await?) } else { Err(stranger()) };
+        return if *url == cx.canonical_url {
+            Info::from_json(&cx.users.info(session).await?)
+        } else {
+            Err(stranger())
+        };
     }
     let record = cx.trusted.trusted(cx, holder).await.map_err(|_| stranger())?;
     if *url != record.canonical_url() {

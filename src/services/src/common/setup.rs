@@ -162,9 +162,7 @@ async fn make_users(cx: &Arc<Cx>, uid: &ServiceUid, wanted: &Wanted) -> Result<(
     amend(cx, |own| {
         own.born = born(&ring).to_owned();
         own.principal.user = Some(user.clone());
-        own.admins
-            .entry(admin.clone())
-            .or_insert_with(|| Admin { since, authorised_by: "first admin".to_owned() });
+        own.admins.entry(admin.clone()).or_insert_with(|| Admin { since, authorised_by: "first admin".to_owned() });
     })
     .await
 }
@@ -183,9 +181,8 @@ async fn ensure(
 async fn amend(cx: &Arc<Cx>, mut change: impl FnMut(&mut Own) + Send) -> Result<(), Fault> {
     cx.store
         .modify(&place()?, |own: Option<&Own>| -> Result<_, Fault> {
-            let mut next = own
-                .cloned()
-                .ok_or_else(|| Fault::new(Class::ServiceAccountError, "this service's record is gone"))?;
+            let mut next =
+                own.cloned().ok_or_else(|| Fault::new(Class::ServiceAccountError, "this service's record is gone"))?;
             change(&mut next);
             Ok(Decision::Write(next, ()))
         })

@@ -66,8 +66,7 @@ async fn an_attacker_who_races_the_set_up_gets_nothing() {
     let forged = with(deployment.setup_arguments(Identity), "proof", json!("guess"));
     let forged = with(with(forged, "username", json!("mallory")), "password", json!("Mallory1Password"));
     let attack = || deployment.call(Identity, Some("setup"), &forged);
-    let (first, right, second, third) =
-        tokio::join!(attack(), deployment.set_up_one(Identity), attack(), attack());
+    let (first, right, second, third) = tokio::join!(attack(), deployment.set_up_one(Identity), attack(), attack());
     assert!(right.is_ok());
     for lost in [first, second, third] {
         assert_eq!(lost.unwrap_err().class, Class::PermissionError);
@@ -97,7 +96,8 @@ async fn set_up_of_something_else_is_refused() {
         ("canonical_url", json!("not a url at all")),
         ("registry_uid", json!("b0-b0")),
     ] {
-        let fault = deployment.call(Identity, Some("setup"), &with(good.clone(), name, value.clone())).await.unwrap_err();
+        let fault =
+            deployment.call(Identity, Some("setup"), &with(good.clone(), name, value.clone())).await.unwrap_err();
         assert_eq!(fault.class, Class::ServiceAccountError, "{name} {value}");
     }
     for name in ["service_type", "canonical_url", "password"] {
@@ -130,13 +130,48 @@ async fn a_restarted_service_is_who_it_was() {
 async fn a_service_that_the_registry_took_out_is_back_after_set_up() {
     let deployment = pair(Layout::Apart).await;
     let admin = deployment.log_in(Registry).await;
-    let out = json!({ "service_uid": "a0-a1", "authorisation": deployment.authorise(&admin, "unregister_service a0-a1") });
+    let out =
+        json!({ "service_uid": "a0-a1", "authorisation": deployment.authorise(&admin, "unregister_service a0-a1") });
     deployment.call(Registry, Some("unregister_service"), &out).await.unwrap();
     let which = json!({ "service_uid": "a0-a1", "service_url": null });
     let gone = deployment.call(Registry, Some("get_service"), &which).await.unwrap_err();
     assert_eq!(gone.class, Class::MissingServiceError);
     assert_eq!(deployment.set_up_one(Identity).await.unwrap()["service"]["uid"], "a0-a1");
     assert!(deployment.call(Registry, Some("get_service"), &which).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_deployment_that_is_made_again_over_kept_data_is_the_same_services() {
+    let mut deployment = pair(Layout::Apart).await;
+    let before = deployment.node(Identity).cx().keys.ring().record().unwrap();
+    let admin = deployment.log_in(Identity).await;
+    deployment.reborn().await;
+    assert_eq!(deployment.set_up_one(Registry).await.unwrap()["service"]["uid"], "a0-a0");
+    let answer = deployment.set_up_one(Identity).await.unwrap();
+    assert_eq!(answer["service"]["uid"], "a0-a1");
+    assert_eq!(answer["service"]["service_user_uid"], json!(before.user_uid));
+    assert_eq!(deployment.log_in(Identity).await.user_uid, admin.user_uid, "under the new password");
+    let which = json!({ "service_uid": "a0-a1", "service_url": null });
+    assert!(deployment.call(Registry, Some("get_service"), &which).await.is_ok());
+    assert!(deployment.call_as(&before, Some("warm"), &json!({})).await.is_ok(), "who knew it finds it");
+}
+
+#[tokio::test]
+async fn a_service_that_moved_keeps_its_uid() {
+    let mut deployment = pair(Layout::Apart).await;
+    let objects = deployment.node(Identity).objects.clone();
+    for (place, canonical) in [
+        ("http://127.0.0.1:8081/t/identity", "127.0.0.1/t/identity"),
+        ("https://id.example.org/t/identity", "id.example.org/t/identity"),
+    ] {
+        deployment.place(Identity, place, objects.clone(), Attributes::new()).await;
+        assert_eq!(deployment.set_up_one(Identity).await.unwrap()["service"]["uid"], "a0-a1", "{place}");
+        let which = json!({ "service_uid": null, "service_url": canonical });
+        let found = deployment.call(Registry, Some("get_service"), &which).await.unwrap();
+        assert_eq!(ServiceRecord::from_json(&found["service_info"]).unwrap().url.full(), place);
+    }
+    let old = json!({ "service_uid": null, "service_url": "127.0.0.1/t/identity" });
+    assert!(deployment.call(Registry, Some("get_service"), &old).await.is_err(), "the old URL is free");
 }
 
 #[tokio::test]
@@ -209,11 +244,14 @@ async fn an_admin_says_whom_a_service_trusts() {
     let answer = deployment.call(Access, Some("trust_service"), &arguments).await.unwrap();
     assert_eq!(answer, json!({ "args": arguments }), "as the original answers");
     assert!(cx.trusted.trusted(cx, &uid).await.is_ok());
+    let trusted = async || deployment.call(Access, Some("trusted_services"), &json!({})).await.unwrap();
+    assert_eq!(trusted().await, json!({ "trusted": ["a0-a1"] }));
     let arguments = json!({
-        "service_url": "127.0.0.1/t/identity",
+        "service_uid": "a0-a1",
         "authorisation": deployment.authorise(&admin, "untrust_service a0-a1"),
     });
     deployment.call(Access, Some("untrust_service"), &arguments).await.unwrap();
+    assert_eq!(trusted().await, json!({ "trusted": [] }));
     assert_eq!(cx.trusted.trusted(cx, &uid).await.unwrap_err().class(), Class::PermissionError);
 }
 
@@ -274,7 +312,9 @@ async fn a_re_sent_call_with_the_same_authorisation_gets_the_same_answer() {
 #[tokio::test]
 async fn a_nonce_is_echoed_within_bounds() {
     let deployment = pair(Layout::Apart).await;
-    for (nonce, class) in [(json!("x".repeat(201)), Class::ValueError), (json!(7), Class::TypeError), (json!(null), Class::KeyError)] {
+    for (nonce, class) in
+        [(json!("x".repeat(201)), Class::ValueError), (json!(7), Class::TypeError), (json!(null), Class::KeyError)]
+    {
         let fault = deployment.call(Identity, Some("verify"), &json!({ "nonce": nonce })).await.unwrap_err();
         assert_eq!(fault.class, class);
     }

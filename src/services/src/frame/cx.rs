@@ -8,7 +8,7 @@ use crate::users;
 use acquire_client::Transport;
 use acquire_envelope::service::ServiceRecord;
 use acquire_envelope::url::ServiceUrl;
-use acquire_model::{Attributes, Clock, Entropy, ServiceSecret, ServiceType, ServiceUid, Timestamp, Uid};
+use acquire_model::{Clock, Entropy, ServiceSecret, ServiceType, ServiceUid, Timestamp, Uid};
 use acquire_provider::Siblings;
 use acquire_store::Store;
 use std::sync::Arc;
@@ -25,8 +25,6 @@ pub(crate) struct Cx {
     pub store: Store,
     /// What it was born with.
     pub secret: ServiceSecret,
-    /// What its spec says.
-    pub settings: Attributes,
     /// SHA-256 of the running binary.
     pub binary: String,
     /// The largest body, bytes.
@@ -72,15 +70,5 @@ impl Cx {
     /// Whether that user of this service is one of its admins.
     pub fn is_admin(&self, user: &Uid) -> bool {
         self.keys.ring().is_admin(user)
-    }
-
-    /// A whole number from the settings, or the default.
-    pub fn number(&self, name: &str, default: u64) -> u64 {
-        self.settings.get(name).and_then(serde_json::Value::as_u64).unwrap_or(default)
-    }
-
-    /// A text from the settings.
-    pub fn setting(&self, name: &str) -> Option<&str> {
-        acquire_model::attributes::text(&self.settings, name)
     }
 }

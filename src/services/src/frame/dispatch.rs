@@ -3,6 +3,7 @@ use super::{Arguments, Cx, Fault, Function, Outcome, Proof, function};
 use crate::keys;
 use acquire_envelope::request::{Refusal, Request};
 use acquire_envelope::{Class, Exception, Limits, reply, request};
+use acquire_model::Timestamp;
 use acquire_model::time::SECOND;
 use serde_json::{Value, json};
 use std::net::IpAddr;
@@ -82,11 +83,19 @@ async fn open(cx: &Arc<Cx>, body: &[u8]) -> Result<Request, Box<Refusal>> {
 async fn opened(cx: &Arc<Cx>, request: Request, remote: Option<IpAddr>, started: Duration) -> Outcome {
     let Request { function, payload, encrypted, synctime, digest, .. } = request;
     let channel = if encrypted { Channel::Private } else { Channel::Plain };
+    let arguments = Arguments::new(payload).from(remote);
+    let is_authorised = arguments.value("authorisation").is_some();
     let check = |function: &Function| {
         admit(function, channel)?;
-        if channel == Channel::Private { is_timely(cx, function, synctime, &digest) } else { Ok(()) }
+        if channel == Channel::Plain {
+            return Ok(());
+        }
+        is_dated_well(cx, synctime)?;
+        // A call whose authorisation is burnt is left to `authorise`: the very same call again gets the same answer.
+        let is_burnt = is_authorised && function.mutates && !matches!(function.proof, Proof::None);
+        if is_burnt { Ok(()) } else { is_first(cx, &digest) }
     };
-    counted(cx, function.as_deref(), started, check, Arguments::new(payload).from(remote)).await
+    counted(cx, function.as_deref(), started, check, arguments).await
 }
 
 /// Routes, checks, authorises and runs; counts what came of it.
@@ -118,22 +127,19 @@ fn admit(function: &Function, channel: Channel) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Refuses a call that is dated too far from now or was seen already (protocol 01 §8 row 6).
-///
-/// A call whose authorisation is burnt is left to `authorise`: the very same call again gets the same answer.
-fn is_timely(
-    cx: &Cx,
-    function: &Function,
-    synctime: Option<acquire_model::Timestamp>,
-    digest: &[u8; 32],
-) -> Result<(), Fault> {
-    if let Some(made) = synctime
-        && cx.now().since(made).abs() > SKEW_SECONDS_MAX * SECOND
-    {
-        return Err(Fault::permission("the call is dated more than 10 minutes from the time here; check the clock"));
+/// Refuses a call that is dated too far from now (protocol 01 §8 row 6). Not every client dates its calls.
+fn is_dated_well(cx: &Cx, made: Option<Timestamp>) -> Result<(), Fault> {
+    match made {
+        Some(made) if cx.now().since(made).abs() > SKEW_SECONDS_MAX * SECOND => {
+            Err(Fault::permission("the call is dated more than 10 minutes from the time here; check the clock"))
+        }
+        _ => Ok(()),
     }
-    let is_claimed = function.mutates && matches!(function.proof, Proof::Admin(_) | Proof::User(_));
-    if is_claimed || cx.replay.is_first(cx.clock.monotonic(), digest) {
+}
+
+/// Refuses a call that was seen already (protocol 01 §8 row 6).
+fn is_first(cx: &Cx, digest: &[u8; 32]) -> Result<(), Fault> {
+    if cx.replay.is_first(cx.clock.monotonic(), digest) {
         Ok(())
     } else {
         Err(Fault::permission("this very call was answered before"))

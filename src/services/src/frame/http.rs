@@ -24,9 +24,11 @@ pub(super) async fn answer(running: &Running, request: Request) -> Response {
         "" if request.method == Method::POST => envelope(running, request).await,
         "" if is_get(&request) => page(running, request.query.as_deref()).await,
         "healthz" if is_get(&request) => health(running).await,
-        "metrics" if is_get(&request) => {
-            Response::new(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", running.cx.metrics.text(running.cx.service))
-        }
+        "metrics" if is_get(&request) => Response::new(
+            StatusCode::OK,
+            "text/plain; version=0.0.4; charset=utf-8",
+            running.cx.metrics.text(running.cx.service),
+        ),
         "" | "healthz" | "metrics" => text(StatusCode::METHOD_NOT_ALLOWED, "this method is not allowed here\n"),
         _ => text(StatusCode::NOT_FOUND, "there is nothing here; calls are made by POST to the service's own URL\n"),
     };
@@ -111,7 +113,8 @@ mod tests {
 
     #[test]
     fn broken_percent_signs_stay_as_they_are() {
-        for (coded, plain) in [("%", "%"), ("%4", "%4"), ("%zz", "%zz"), ("%41%", "A%"), ("%é", "%é"), ("a%+1", "a%+1")] {
+        for (coded, plain) in [("%", "%"), ("%4", "%4"), ("%zz", "%zz"), ("%41%", "A%"), ("%é", "%é"), ("a%+1", "a%+1")]
+        {
             assert_eq!(decode(coded), plain, "{coded}");
         }
     }

@@ -4,12 +4,12 @@
 
 /// What every handler is given.
 mod cx;
-/// Functions, their tables and their arguments.
-mod function;
 /// From a request to its answer.
 pub(crate) mod dispatch;
 /// Errors of other crates as the exceptions of the wire.
 mod fault;
+/// Functions, their tables and their arguments.
+mod function;
 /// The HTTP side of a service.
 mod http;
 /// Counters for Prometheus.

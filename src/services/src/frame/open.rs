@@ -88,10 +88,12 @@ async fn start(provision: Provision, transport: Arc<dyn Transport>) -> Result<Cx
     let wrap = Arc::new(Wrapped(provision.key));
     let (clock, entropy) = (provision.clock, provision.entropy);
     let store = Store::open(provision.store, wrap, clock.clone(), entropy.clone()).await.map_err(from_store)?;
-    let pair = Pair::provisioned(&provision.secret).map_err(|_| Error::Denied("the service's keys cannot be read".into()))?;
+    let pair =
+        Pair::provisioned(&provision.secret).map_err(|_| Error::Denied("the service's keys cannot be read".into()))?;
     let registry = registry(&provision.registry)?;
     let settings = provision.settings;
-    let face = Face { service: provision.service, url: url.clone(), interval_seconds: keys::interval_seconds(&settings) };
+    let face =
+        Face { service: provision.service, url: url.clone(), interval_seconds: keys::interval_seconds(&settings) };
     let users = users::State::new(users::Parts {
         service: provision.service,
         domain: url.domain(),
@@ -106,7 +108,6 @@ async fn start(provision: Provision, transport: Arc<dyn Transport>) -> Result<Cx
         url,
         store,
         secret: provision.secret,
-        settings,
         binary: provision.binary,
         body_bytes_max: provision.body_bytes_max,
         clock,

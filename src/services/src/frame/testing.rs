@@ -114,7 +114,11 @@ impl Network {
     /// Makes a URL answer no more, or again.
     pub fn set_down(&self, url: &str, is_down: bool) {
         let mut down = self.down.lock().unwrap();
-        if is_down { down.insert(url.to_owned()) } else { down.remove(url) };
+        if is_down {
+            down.insert(url.to_owned())
+        } else {
+            down.remove(url)
+        };
     }
 
     /// Makes a URL accept calls and never answer them.
@@ -191,6 +195,7 @@ pub(crate) struct Deployment {
     neighbours: Arc<Neighbours>,
     layout: Layout,
     registry: RegistryRoot,
+    life: u64,
     nodes: BTreeMap<ServiceType, Node>,
 }
 
@@ -201,11 +206,25 @@ pub(crate) fn url(service: ServiceType) -> String {
 
 /// What each service is born with; made once, because it takes RSA keys.
 pub(crate) fn secret(service: ServiceType) -> ServiceSecret {
-    static SECRETS: LazyLock<Mutex<BTreeMap<ServiceType, ServiceSecret>>> = LazyLock::new(Mutex::default);
+    secret_of(service, 0)
+}
+
+/// What each service is born with in the deployment's n-th life.
+fn secret_of(service: ServiceType, life: u64) -> ServiceSecret {
+    static SECRETS: LazyLock<Mutex<BTreeMap<(ServiceType, u64), ServiceSecret>>> = LazyLock::new(Mutex::default);
     let mut secrets = SECRETS.lock().unwrap();
-    // Draws from a place of its own, so that no two services share a secret.
-    let entropy = TestEntropy(AtomicU64::new((service as u64 + 1) << 32));
-    secrets.entry(service).or_insert_with(|| provisioned::generate(&entropy, "admin").unwrap()).clone()
+    // Draws from a place of its own, so that no two share a secret.
+    let entropy = TestEntropy(AtomicU64::new((service as u64 + 1 + life * 100) << 32));
+    secrets.entry((service, life)).or_insert_with(|| provisioned::generate(&entropy, "admin").unwrap()).clone()
+}
+
+fn root(life: u64) -> RegistryRoot {
+    let (key, certificate) = provisioned::public_halves(&secret_of(ServiceType::Registry, life)).unwrap();
+    RegistryRoot {
+        url: url(ServiceType::Registry),
+        public_key: key.pem().to_owned(),
+        public_certificate: certificate.pem().to_owned(),
+    }
 }
 
 /// A key pair for whoever calls; always the same.
@@ -223,20 +242,14 @@ pub(crate) fn session_key() -> &'static PrivateKey {
 impl Deployment {
     /// Starts services that are not set up yet.
     pub async fn start(layout: Layout, services: &[ServiceType]) -> Self {
-        let root = secret(ServiceType::Registry);
-        let (public_key, public_certificate) = provisioned::public_halves(&root).unwrap();
-        let registry = RegistryRoot {
-            url: url(ServiceType::Registry),
-            public_key: public_key.pem().to_owned(),
-            public_certificate: public_certificate.pem().to_owned(),
-        };
         let mut deployment = Self {
             clock: Arc::default(),
             network: Arc::default(),
             entropy: Arc::default(),
             neighbours: Arc::default(),
             layout,
-            registry,
+            registry: root(0),
+            life: 0,
             nodes: BTreeMap::new(),
         };
         for service in services {
@@ -265,6 +278,16 @@ impl Deployment {
         self.place(service, &url, objects, settings).await;
     }
 
+    /// Starts all services again over their objects, but born anew: as after a destroy that keeps the data.
+    pub async fn reborn(&mut self) {
+        self.life += 1;
+        self.registry = root(self.life);
+        let services: Vec<ServiceType> = self.nodes.keys().copied().collect();
+        for service in services {
+            self.restart(service, Attributes::new()).await;
+        }
+    }
+
     /// Starts a service at a URL, over those objects.
     pub async fn place(
         &mut self,
@@ -278,7 +301,8 @@ impl Deployment {
             self.neighbours.0.lock().unwrap().insert(running.cx.canonical_url.clone(), Arc::downgrade(&running));
         }
         self.network.serve(url, running.clone());
-        self.nodes.insert(service, Node { secret: secret(service), url: url.to_owned(), objects, running });
+        self.nodes
+            .insert(service, Node { secret: secret_of(service, self.life), url: url.to_owned(), objects, running });
     }
 
     async fn run(&self, service: ServiceType, url: &str, store: Arc<dyn ObjectStore>, settings: Attributes) -> Running {
@@ -287,7 +311,7 @@ impl Deployment {
             url: url.to_owned(),
             store,
             key: Arc::new(TestWrap),
-            secret: secret(service),
+            secret: secret_of(service, self.life),
             registry: self.registry.clone(),
             settings,
             binary: "b1".repeat(32),
@@ -357,7 +381,12 @@ impl Deployment {
     }
 
     /// Calls a function under the keys in that record.
-    pub async fn call_as(&self, to: &ServiceRecord, function: Option<&str>, payload: &Value) -> Result<Value, Exception> {
+    pub async fn call_as(
+        &self,
+        to: &ServiceRecord,
+        function: Option<&str>,
+        payload: &Value,
+    ) -> Result<Value, Exception> {
         self.send(to, &self.seal(to, function, payload)).await
     }
 
@@ -390,7 +419,12 @@ impl Deployment {
     }
 
     /// Calls a function in plain; the answer is believed as it comes.
-    pub async fn call_plain(&self, to: ServiceType, function: Option<&str>, payload: &Value) -> Result<Value, Exception> {
+    pub async fn call_plain(
+        &self,
+        to: ServiceType,
+        function: Option<&str>,
+        payload: &Value,
+    ) -> Result<Value, Exception> {
         let answer = post(&*self.node(to).service(), request::plain(function, payload, self.clock.now())).await;
         open_plain(&answer)
     }

@@ -93,6 +93,26 @@ async fn the_same_bytes_are_answered_once() {
 }
 
 #[tokio::test]
+async fn a_replayed_log_in_is_refused() {
+    let deployment = registry().await;
+    deployment.log_in(Registry).await;
+    let bodies: Vec<_> = deployment.network.posted.lock().unwrap().iter().map(|(_, body)| body.clone()).collect();
+    let to = deployment.provisioned(Registry);
+    // Set-up, `request_login` and `login`: everything that was sent so far.
+    assert_eq!(bodies.len(), 3);
+    for body in bodies {
+        let sealed = acquire_envelope::request::Sealed { digest: digest(&body), body };
+        assert_eq!(deployment.send(&to, &sealed).await.unwrap_err().class, Class::PermissionError);
+    }
+}
+
+/// The digest of a sealed call.
+fn digest(body: &[u8]) -> [u8; 32] {
+    let outer: Value = serde_json::from_slice(body).unwrap();
+    acquire_crypto::hash::sha256(&base64::decode(outer["data"].as_str().unwrap()).unwrap())
+}
+
+#[tokio::test]
 async fn a_call_dated_far_from_now_is_refused() {
     let deployment = registry().await;
     let to = deployment.provisioned(Registry);

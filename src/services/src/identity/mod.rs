@@ -128,11 +128,18 @@ fn set_user_status(cx: Arc<Cx>, _: Grant, arguments: Arguments) -> BoxFuture<'st
 
 fn own_user<'a>(cx: &Cx, grant: &'a Grant) -> Result<&'a Uid, Fault> {
     let caller = grant.caller()?;
-    if caller.identity == cx.uid()? { Ok(&caller.user) } else { Err(Fault::permission("this user is another service's")) }
+    if caller.identity == cx.uid()? {
+        Ok(&caller.user)
+    } else {
+        Err(Fault::permission("this user is another service's"))
+    }
 }
 
 fn uid(arguments: &Arguments, name: &str) -> Result<Uid, Fault> {
-    arguments.text(name)?.parse().map_err(|_| Fault::new(Class::TypeError, format!("the argument '{name}' must be a uid")))
+    arguments
+        .text(name)?
+        .parse()
+        .map_err(|_| Fault::new(Class::TypeError, format!("the argument '{name}' must be a uid")))
 }
 
 fn user_status(arguments: &Arguments) -> Result<(Uid, Status), Fault> {

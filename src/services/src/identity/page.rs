@@ -54,7 +54,9 @@ pub(crate) async fn page(cx: &Arc<Cx>, id: &str) -> Response {
             }
             response
         }
-        Err(_) => Response::new(StatusCode::INTERNAL_SERVER_ERROR, "text/plain; charset=utf-8", "this page is broken\n"),
+        Err(_) => {
+            Response::new(StatusCode::INTERNAL_SERVER_ERROR, "text/plain; charset=utf-8", "this page is broken\n")
+        }
     }
 }
 
@@ -67,9 +69,9 @@ async fn waiting(cx: &Arc<Cx>, id: &str) -> Option<Waiting> {
     Some(Waiting {
         short_uid: dotted(session_uid.short()),
         message: session.login_message.clone().unwrap_or_else(|| "(none)".into()),
-        address: session.address.map_or_else(|| "this machine".into(), |address| address.to_canonical().to_string()),
+        address: session.address.map_or_else(|| "unknown".into(), |address| address.to_canonical().to_string()),
         requested: whole_seconds(&session.requested.to_string()),
-        expires: whole_seconds(&session.expires().to_string()),
+        expires: whole_seconds(&session.expires.to_string()),
         command: format!("acquire login '{url}'"),
         username: session.username,
     })

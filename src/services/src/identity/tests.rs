@@ -1,6 +1,7 @@
 //! The promises of log-in, log-out and authorisations, shown over whole calls in a deployment in memory.
 
 use crate::authorise::{Demand, Right, verify};
+use crate::frame::Proof;
 use crate::frame::testing::{Deployment, Layout, ask, caller_key, session_key, url};
 use crate::users::testing::Mortal;
 use acquire_crypto::base64;
@@ -307,7 +308,12 @@ async fn a_call_that_was_killed_anywhere_is_finished_when_it_is_sent_again() {
                 assert_eq!(first, again, "whatever was answered stays");
             }
             let secret = SecretText::new(again["otpsecret"].as_str().unwrap());
-            let person = Person { otp_secret: secret, name: "bob".into(), password: bob.password.clone(), recovery_codes: vec![] };
+            let person = Person {
+                otp_secret: secret,
+                name: "bob".into(),
+                password: bob.password.clone(),
+                recovery_codes: vec![],
+            };
             world.clock.advance(30);
             log_in(&world, &person).await;
             // Back to the secret that the next round logs in with.
@@ -323,7 +329,8 @@ async fn a_call_that_was_killed_anywhere_is_finished_when_it_is_sent_again() {
 async fn restore(world: &Deployment, now: &Person, first: &Person) {
     assert_eq!(now.name, first.name);
     let (password, otp_secret) = (&first.password, Some(&first.otp_secret));
-    let newcomer = crate::users::Newcomer { username: &first.name, password, otp_secret, kind: crate::users::Kind::Person };
+    let newcomer =
+        crate::users::Newcomer { username: &first.name, password, otp_secret, kind: crate::users::Kind::Person };
     crate::users::ensure(world.node(Identity).cx(), &newcomer).await.unwrap();
     world.clock.advance(60);
 }
@@ -477,7 +484,9 @@ async fn the_login_url_answers_with_a_page_that_says_who_asks() {
     assert_eq!(page.headers["content-type"], "text/html; charset=utf-8");
     assert!(page.headers["content-security-policy"].to_str().unwrap().starts_with("default-src 'none'"));
     let html = String::from_utf8(page.body.read(1 << 20).await.unwrap().to_vec()).unwrap();
-    for text in [&acquire_envelope::url::dotted(session.short()), "bob", "&lt;b&gt;small&lt;/b&gt; cows", "acquire login"] {
+    for text in
+        [&acquire_envelope::url::dotted(session.short()), "bob", "&lt;b&gt;small&lt;/b&gt; cows", "acquire login"]
+    {
         assert!(html.contains(text), "{text}\n{html}");
     }
     let (wrong_service, wrong_session) = (query.replace("a0-a1", "a0-a2"), "id=a0-a1/00.00.00.00".to_owned());
@@ -489,4 +498,73 @@ async fn the_login_url_answers_with_a_page_that_says_who_asks() {
     }
     world.clock.advance(30 * 60);
     assert_eq!(get(query).await.status, 404, "it has expired");
+}
+
+#[tokio::test]
+async fn an_authorisation_that_is_altered_anywhere_is_refused() {
+    let world = deployment().await;
+    let holder = log_in(&world, &register(&world, "bob").await).await;
+    let service = world.node(Identity).service();
+    let good = world.authorise(&holder, "list_devices");
+    let ask = |authorisation: Value| {
+        let service = service.clone();
+        async move { service.invoke("list_devices", json!({"authorisation": authorisation})).await.is_ok() }
+    };
+    assert!(ask(good.clone()).await);
+    let mut tried = 0;
+    for (name, value) in good.as_object().unwrap() {
+        let mut less = good.clone();
+        less.as_object_mut().unwrap().remove(name);
+        let mut bad = vec![less];
+        for wrong in [Value::Null, json!(1), json!([]), json!({}), json!("")] {
+            let mut other = good.clone();
+            other[name] = wrong;
+            bad.push(other);
+        }
+        let text = value.as_str().unwrap();
+        let is_signature = name.starts_with("sig");
+        for (at, old) in text.char_indices() {
+            let new = if old == 'a' || old == '0' { "b" } else { "a" };
+            let altered = format!("{}{new}{}", &text[..at], &text[at + old.len_utf8()..]);
+            // The last letter of base64 has bits that mean nothing.
+            if !is_signature || base64::decode(&altered) != base64::decode(text) {
+                let mut other = good.clone();
+                other[name] = json!(altered);
+                bad.push(other);
+            }
+        }
+        for bad in bad {
+            assert!(!ask(bad.clone()).await, "{name}: {bad}");
+            tried += 1;
+        }
+    }
+    assert!(tried > 800, "{tried}");
+}
+
+#[tokio::test]
+async fn every_function_that_asks_for_an_authorisation_refuses_whoever_has_none_or_another() {
+    let world = deployment().await;
+    let holder = log_in(&world, &register(&world, "bob").await).await;
+    let tables = [super::FUNCTIONS, crate::users::FUNCTIONS, crate::common::FUNCTIONS];
+    let mut tried = 0;
+    for function in tables.into_iter().flatten() {
+        if !matches!(function.proof, Proof::User(_) | Proof::Admin(_)) {
+            continue;
+        }
+        assert!(!function.plain, "{}", function.name);
+        let arguments = json!({
+            "device_uid": Uid::draw(world.entropy()), "user_uid": holder.user_uid, "status": "active",
+            "service_url": url(Registry), "service_uid": "a0-a0",
+        });
+        for authorisation in [Value::Null, json!({}), world.authorise(&holder, "something else")] {
+            let mut arguments = arguments.clone();
+            arguments["authorisation"] = authorisation;
+            let outcome = world.call(Identity, Some(function.name), &arguments).await;
+            assert!(outcome.is_err(), "{}", function.name);
+            tried += 1;
+        }
+        let anonymous = world.call(Identity, Some(function.name), &arguments).await;
+        assert_eq!(class(anonymous), Class::PermissionError, "{}", function.name);
+    }
+    assert!(tried >= 3 * 8, "{tried}");
 }

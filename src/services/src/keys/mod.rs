@@ -85,7 +85,7 @@ pub(crate) async fn reload(cx: &Cx) -> Result<(), Fault> {
         Some(document) if document.value.format != record::FORMAT => {
             return Err(Fault::new(Class::ServiceAccountError, "this service's record has a format it does not know"));
         }
-        // A slower reader must not put an older version back, unless the service was reset and set up anew.
+        // A slower reader must not put an older version back, unless the store was emptied and the service set up anew.
         Some(document) if document.version > ring.version || !ring.is_same_life(&document.value) => {
             cx.keys.replace(ring.stored(document.version, document.value)?);
         }
@@ -147,32 +147,37 @@ pub(crate) async fn refresh(cx: &Arc<Cx>, operation: &str) -> Result<(), Fault> 
 
 /// Puts fresh pairs in use. Without an operation only if it is still due.
 async fn rotate(cx: &Arc<Cx>, operation: Option<&str>) -> Result<(), Fault> {
-    cx.keys.ring().complete()?;
+    let ring = cx.keys.ring();
+    ring.complete()?;
     let now = cx.now();
-    let interval = i64::from(interval_seconds(&cx.settings));
     let pairs = tokio::task::spawn_blocking(|| Ok((PrivateKey::generate()?, PrivateKey::generate()?))).await;
     let (key, certificate): (PrivateKey, PrivateKey) = match pairs {
         Ok(pairs) => pairs.map_err(|error: acquire_crypto::Error| Fault::from(error))?,
         Err(_) => return Err(Fault::new(Class::ServiceError, "no keys could be made")),
     };
     let fresh = StoredPair { operation: operation.map(str::to_owned), ..StoredPair::new(&key, &certificate, now)? };
-    cx.store
+    let changed = cx
+        .store
         .modify(&record::place()?, |own: Option<&Own>| -> Result<_, Fault> {
             let own = own.ok_or_else(|| Fault::new(Class::ServiceAccountError, "this service is not set up"))?;
             let wanted = match operation {
                 Some(operation) => own.current.operation.as_deref() != Some(operation),
-                None => now > own.current.since.plus_seconds(interval),
+                None => ring.is_over(own, now),
             };
             if !wanted {
-                return Ok(Decision::Keep(()));
+                return Ok(Decision::Keep(false));
             }
             let mut next = own.clone();
             // `since` names the pairs, so two of them must not share it, even if the clock stepped back.
             let after = Timestamp::from_micros(own.current.since.micros().saturating_add(1));
             next.rotate(StoredPair { since: now.max(after), ..fresh.clone() });
-            Ok(Decision::Write(next, ()))
+            Ok(Decision::Write(next, true))
         })
         .await?;
+    // Data keys change with the others. If that fails now, the next rotation makes up for it.
+    if changed {
+        let _ = cx.store.rotate().await;
+    }
     reload(cx).await
 }
 
@@ -219,9 +224,8 @@ async fn note(cx: &Arc<Cx>, published: Timestamp) -> Result<(), Fault> {
 pub(crate) async fn keep(cx: &Arc<Cx>) -> Result<(), Fault> {
     cx.store
         .modify(&record::place()?, |own: Option<&Own>| -> Result<_, Fault> {
-            let mut next = own
-                .cloned()
-                .ok_or_else(|| Fault::new(Class::ServiceAccountError, "this service is not set up"))?;
+            let mut next =
+                own.cloned().ok_or_else(|| Fault::new(Class::ServiceAccountError, "this service is not set up"))?;
             next.keep();
             Ok(Decision::Write(next, ()))
         })

@@ -67,7 +67,14 @@ impl Ring {
     pub fn stored(&self, version: u64, own: Own) -> Result<Self, Fault> {
         let older = own.last.iter().chain(&own.archive).map(Pair::stored).collect::<Result<_, _>>()?;
         let current = Pair::stored(&own.current)?;
-        Ok(Self { version, own: Some(own), face: self.face.clone(), provisioned: self.provisioned.clone(), current, older })
+        Ok(Self {
+            version,
+            own: Some(own),
+            face: self.face.clone(),
+            provisioned: self.provisioned.clone(),
+            current,
+            older,
+        })
     }
 
     /// Whether a record belongs to the same set-up as this one; every set-up draws a stage-1 name of its own.
@@ -80,9 +87,10 @@ impl Ring {
     /// # Errors
     /// `ServiceAccountError` before that.
     pub fn complete(&self) -> Result<&Own, Fault> {
-        self.own.as_ref().filter(|own| own.is_complete()).ok_or_else(|| {
-            Fault::new(Class::ServiceAccountError, "this service has not been set up yet")
-        })
+        self.own
+            .as_ref()
+            .filter(|own| own.is_complete())
+            .ok_or_else(|| Fault::new(Class::ServiceAccountError, "this service has not been set up yet"))
     }
 
     /// The uid of the service.
@@ -111,7 +119,12 @@ impl Ring {
 
     /// Whether its keys are due to be changed. A service that is being set up never changes them.
     pub fn is_due(&self, now: Timestamp) -> bool {
-        self.complete().is_ok_and(|own| now > own.current.since.plus_seconds(i64::from(self.face.interval_seconds)))
+        self.complete().is_ok_and(|own| self.is_over(own, now))
+    }
+
+    /// Whether the pairs in use in that record were in use for longer than they are kept.
+    pub fn is_over(&self, own: &Own, now: Timestamp) -> bool {
+        now > own.current.since.plus_seconds(i64::from(self.face.interval_seconds))
     }
 
     /// Whether the registry is not known to publish the pairs in use.
@@ -124,9 +137,10 @@ impl Ring {
     /// # Errors
     /// `ServiceAccountError` before that.
     pub fn record(&self) -> Result<ServiceRecord, Fault> {
-        let own = self.own.as_ref().ok_or_else(|| {
-            Fault::new(Class::ServiceAccountError, "this service has not been set up yet")
-        })?;
+        let own = self
+            .own
+            .as_ref()
+            .ok_or_else(|| Fault::new(Class::ServiceAccountError, "this service has not been set up yet"))?;
         Ok(ServiceRecord {
             uid: own.is_complete().then(|| own.uid.clone()).flatten(),
             service_type: self.face.service,

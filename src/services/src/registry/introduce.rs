@@ -13,7 +13,9 @@ use std::sync::Arc;
 pub(crate) fn introduction(cx: &Cx, peer: &ServiceUid, is_peer: bool) -> Result<Value, Fault> {
     let (identity, said) = (cx.uid()?, cx.now());
     let signatures = cx.keys.ring().signatures(&text(&identity, peer, said, is_peer))?;
-    Ok(json!({ "identity_uid": identity, "service_uid": peer, "said": said, "is_peer": is_peer, "signatures": signatures }))
+    Ok(
+        json!({ "identity_uid": identity, "service_uid": peer, "said": said, "is_peer": is_peer, "signatures": signatures }),
+    )
 }
 
 fn text(identity: &ServiceUid, peer: &ServiceUid, said: Timestamp, is_peer: bool) -> String {

@@ -2,6 +2,7 @@ use super::challenge::challenge;
 use super::missing;
 use super::record::{self, Binding, Domain, Entry, State};
 use crate::frame::{Arguments, Cx, Fault, Outcome};
+use crate::users::Budget;
 use acquire_envelope::service::ServiceRecord;
 use acquire_envelope::url::{self, ServiceUrl};
 use acquire_model::{ServiceType, ServiceUid};
@@ -14,9 +15,17 @@ use std::time::Duration;
 /// A service that did not answer a challenge is not challenged again for so long.
 const RETRY_AFTER: Duration = Duration::from_secs(30);
 
-/// When services last failed to answer, on the monotonic clock.
-#[derive(Default)]
-pub(crate) struct Lookups(Mutex<BTreeMap<ServiceUid, Duration>>);
+/// Registrations that one address may ask for in `REGISTRATIONS_WINDOW`; each makes us call somebody.
+const REGISTRATIONS_MAX: u32 = 60;
+const REGISTRATIONS_WINDOW: Duration = Duration::from_secs(600);
+
+/// What the registry keeps in memory.
+pub(crate) struct Lookups {
+    /// When services last failed to answer, on the monotonic clock.
+    failed: Mutex<BTreeMap<ServiceUid, Duration>>,
+    /// Bounds registrations.
+    pub registrations: Budget,
+}
 
 /// A registered service that was not taken out.
 pub(super) struct Live {
@@ -101,11 +110,11 @@ pub(super) async fn live(cx: &Arc<Cx>, uid: &ServiceUid) -> Result<Option<Live>,
 async fn present(cx: &Arc<Cx>, live: Live) -> Result<Option<ServiceRecord>, Fault> {
     let stored = live.entry.service()?;
     let is_unfinished = stored.uid.is_none();
-    if is_unfinished || stored.is_refresh_due(cx.now()) {
-        if let Some(fresh) = refreshed(cx, &live.uid, &stored).await {
-            settle(cx, &live.uid, &fresh).await?;
-            return Ok(Some(fresh));
-        }
+    if (is_unfinished || stored.is_refresh_due(cx.now()))
+        && let Some(fresh) = refreshed(cx, &live.uid, &stored).await
+    {
+        settle(cx, &live.uid, &fresh).await?;
+        return Ok(Some(fresh));
     }
     Ok((!is_unfinished).then_some(stored))
 }
@@ -123,9 +132,16 @@ async fn refreshed(cx: &Arc<Cx>, uid: &ServiceUid, stored: &ServiceRecord) -> Op
     answer.ok()
 }
 
+impl Default for Lookups {
+    fn default() -> Self {
+        let registrations = Budget::new(REGISTRATIONS_MAX, REGISTRATIONS_WINDOW);
+        Self { failed: Mutex::default(), registrations }
+    }
+}
+
 impl Lookups {
     fn memory(&self) -> std::sync::MutexGuard<'_, BTreeMap<ServiceUid, Duration>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

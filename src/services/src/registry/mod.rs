@@ -10,10 +10,10 @@ mod challenge;
 mod introduce;
 /// Look-ups.
 mod look_up;
-/// Registrations.
-mod register;
 /// What is stored.
 mod record;
+/// Registrations.
+mod register;
 /// How uids are counted.
 mod uid;
 

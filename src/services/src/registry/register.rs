@@ -24,6 +24,9 @@ pub(crate) fn claim_text(canonical_url: &str, certificate: &Fingerprint, stage1:
 /// offers; a URL that has a service already is given only to that very service.
 pub(super) async fn register(cx: &Arc<Cx>, arguments: &Arguments) -> Outcome {
     cx.uid()?;
+    if arguments.remote().is_some_and(|from| !cx.lookups.registrations.take(from, cx.clock.monotonic())) {
+        return Err(Fault::permission("too many registrations from this address; try again in ten minutes"));
+    }
     let stage1 = stage1(cx, arguments)?;
     let offered = ServiceRecord::from_json(arguments.required("service")?)?;
     let canonical = offered.canonical_url();
@@ -97,9 +100,12 @@ fn is_loopback(domain: &str) -> bool {
 }
 
 fn taken(canonical: &str) -> Fault {
-    Fault::permission(format!(
-        "another service is registered as '{canonical}'; a service on another port needs another path, and only an admin of the registry can take the other one out"
-    ))
+    let why = if canonical.contains('.') {
+        "on another port it needs another path, and only an admin of the registry can take the other one out"
+    } else {
+        "all services of a host name without a dot have that one name, so give them an IP address or a dotted name"
+    };
+    Fault::permission(format!("another service is registered as '{canonical}'; {why}"))
 }
 
 fn crowded() -> Fault {

@@ -252,7 +252,8 @@ async fn a_url_that_was_taken_out_is_free_under_a_new_uid() {
     let service = foreign(&deployment, there, Storage).await;
     register(&deployment, &service.record(), json!({})).await.unwrap();
     let admin = deployment.log_in(Registry).await;
-    let out = json!({ "service_uid": "a0-a1", "authorisation": deployment.authorise(&admin, "unregister_service a0-a1") });
+    let out =
+        json!({ "service_uid": "a0-a1", "authorisation": deployment.authorise(&admin, "unregister_service a0-a1") });
     assert_eq!(deployment.call(Registry, Some("unregister_service"), &out).await.unwrap(), Value::Null);
     let (key, certificate) = (PrivateKey::generate().unwrap(), PrivateKey::generate().unwrap());
     let next = Foreign::new(there, Storage, &key, &certificate);
@@ -312,6 +313,21 @@ async fn a_domain_cannot_fill_the_registry() {
 }
 
 #[tokio::test]
+async fn one_address_cannot_make_the_registry_call_for_ever() {
+    let deployment = registry().await;
+    let arguments = json!({ "service": {}, "challenge": "AAAA", "fingerprint": "x" });
+    let cx = deployment.node(Registry).cx();
+    let payload = crate::frame::Arguments::new(arguments.as_object().unwrap().clone());
+    let from = |last| payload.clone().from(Some([10, 0, 0, last].into()));
+    for _ in 0..60 {
+        let fault = super::register::register(cx, &from(1)).await.unwrap_err();
+        assert_eq!(fault.class(), Class::ValueError);
+    }
+    assert_eq!(super::register::register(cx, &from(1)).await.unwrap_err().class(), Class::PermissionError);
+    assert_eq!(super::register::register(cx, &from(2)).await.unwrap_err().class(), Class::ValueError);
+}
+
+#[tokio::test]
 async fn racing_registrations_get_different_uids() {
     let deployment = registry().await;
     let urls: Vec<String> = (0..8).map(|n| format!("https://s{n}.example.org/t/storage")).collect();
@@ -319,7 +335,8 @@ async fn racing_registrations_get_different_uids() {
     for there in &urls {
         services.push(foreign(&deployment, there, Storage).await.record());
     }
-    let answers = futures::future::join_all(services.iter().map(|record| register(&deployment, record, json!({})))).await;
+    let answers =
+        futures::future::join_all(services.iter().map(|record| register(&deployment, record, json!({})))).await;
     let uids: std::collections::BTreeSet<String> =
         answers.into_iter().map(|answer| answer.unwrap()["service_uid"].as_str().unwrap().to_owned()).collect();
     assert_eq!(uids.len(), 8);

@@ -207,7 +207,9 @@ impl State {
         let (credential, device) = proven;
         let account = self.account(user).await?;
         let (device, secret) = match device {
-            Some(device) => (device.clone(), self.secrets().await?.open((user, &credential.uid), &credential.otp_secret)?),
+            Some(device) => {
+                (device.clone(), self.secrets().await?.open((user, &credential.uid), &credential.otp_secret)?)
+            }
             None => {
                 let (device, secret) = (Uid::draw(self.entropy.as_ref()), self.draw_secret());
                 let password = credentials::device_password(password, device.as_str());

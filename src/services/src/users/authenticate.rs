@@ -1,15 +1,15 @@
+use super::State;
 use super::budget::network;
 use super::codes::{Codes, Judgement, step};
 use super::record::{Account, Credential, Hash, Name, Status, place};
 use super::session::Session;
 use super::throttle::{Tally, Whom};
-use super::State;
 use crate::frame::Fault;
 use acquire_crypto::{base64, hash};
 use acquire_envelope::credentials::{self, Credentials};
 use acquire_envelope::exception::Class;
-use acquire_model::uid::Uid;
 use acquire_model::SecretText;
+use acquire_model::uid::Uid;
 use acquire_store::{Decision, Document};
 use std::net::IpAddr;
 use std::time::Duration;
@@ -159,7 +159,9 @@ impl State {
             Ok(Judgement::Accepted) => Ok(()),
             Ok(Judgement::Repeated) => Err(Failure::Repeated),
             // So many at once can only be guesses, and that it came this far must not show.
-            Ok(Judgement::Wrong | Judgement::Locked) | Err(acquire_store::Error::Contended { .. }) => Err(Failure::Code),
+            Ok(Judgement::Wrong | Judgement::Locked) | Err(acquire_store::Error::Contended { .. }) => {
+                Err(Failure::Code)
+            }
             Err(error) => Err(Failure::Broken(error.into())),
         }
     }

@@ -10,24 +10,39 @@ const WINDOW: Duration = Duration::from_secs(30 * 60);
 /// Addresses that are counted; when there are more, counting starts anew.
 const ADDRESSES_MAX: usize = 10_000;
 
-/// Bounds the pending sessions that one address can make, before anything is written. It is kept in memory: each
-/// instance of a function has its own.
-#[derive(Default)]
-pub(super) struct Budget(Mutex<HashMap<IpAddr, (Duration, u32)>>);
+/// Bounds what one address can ask for, before anything is written. It is kept in memory: each instance of a function
+/// has its own.
+pub(crate) struct Budget {
+    most: u32,
+    window: Duration,
+    counts: Mutex<HashMap<IpAddr, (Duration, u32)>>,
+}
 
 impl Budget {
+    /// Allows each address so many in that time.
+    pub fn new(most: u32, window: Duration) -> Self {
+        Self { most, window, counts: Mutex::default() }
+    }
+
     /// Whether the address may have one more. `now` is monotonic.
     pub fn take(&self, address: IpAddr, now: Duration) -> bool {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         if counts.len() >= ADDRESSES_MAX {
             counts.clear();
         }
         let (since, count) = counts.entry(network(address)).or_insert((now, 0));
-        if now.saturating_sub(*since) >= WINDOW {
+        if now.saturating_sub(*since) >= self.window {
             (*since, *count) = (now, 0);
         }
         *count = count.saturating_add(1);
-        *count <= REQUESTS_MAX
+        *count <= self.most
+    }
+}
+
+impl Default for Budget {
+    /// For the pending sessions that one address can make.
+    fn default() -> Self {
+        Self::new(REQUESTS_MAX, WINDOW)
     }
 }
 
@@ -67,6 +82,6 @@ mod tests {
         for n in 0..2 * ADDRESSES_MAX as u32 {
             budget.take(IpAddr::V4(n.into()), Duration::ZERO);
         }
-        assert!(budget.0.lock().unwrap().len() <= ADDRESSES_MAX);
+        assert!(budget.counts.lock().unwrap().len() <= ADDRESSES_MAX);
     }
 }

@@ -169,7 +169,11 @@ mod tests {
             judged += u32::from(judge(&mut codes, now, None) == Judgement::Wrong);
         }
         assert_eq!(judged, TOTAL_MAX);
-        assert_eq!(judge(&mut codes, at(i64::from(u32::MAX)), Some(1)), Judgement::Locked, "until a recovery code is used");
+        assert_eq!(
+            judge(&mut codes, at(i64::from(u32::MAX)), Some(1)),
+            Judgement::Locked,
+            "until a recovery code is used"
+        );
     }
 
     #[test]

@@ -1,7 +1,7 @@
+use super::State;
 use super::authenticate::{Proven, Shown, refused};
 use super::record::{Account, Format, Kind, Status};
 use super::session::{Approval, PRINCIPAL_SECONDS, Phase, Session};
-use super::State;
 use crate::frame::{Arguments, BoxFuture, Cx, Fault, Grant, Outcome};
 use acquire_crypto::PublicKey;
 use acquire_envelope::exception::Class;
@@ -42,12 +42,14 @@ impl State {
         if username.is_empty() || username.chars().count() > USERNAME_CHARACTERS_MAX {
             return Err(Fault::permission("a log-in needs a user name"));
         }
-        let [public_key, public_certificate] =
-            ["public_key", "public_certificate"].map(|name| PublicKey::from_data(arguments.required(name)?).map_err(Fault::from));
+        let [public_key, public_certificate] = ["public_key", "public_certificate"]
+            .map(|name| PublicKey::from_data(arguments.required(name)?).map_err(Fault::from));
+        let now = self.clock.now();
         let session = Session {
             format: Format,
             username: username.to_owned(),
-            requested: self.clock.now(),
+            requested: now,
+            expires: now.plus_seconds(self.pending_seconds),
             address: arguments.remote(),
             hostname: short_text(arguments, "hostname")?,
             ipaddr: short_text(arguments, "ipaddr")?,
@@ -136,7 +138,10 @@ fn short_text(arguments: &Arguments, name: &str) -> Result<Option<String>, Fault
 fn small_value(arguments: &Arguments, name: &str) -> Result<Value, Fault> {
     let value = arguments.value(name).cloned().unwrap_or_default();
     if value.to_string().len() > RIGHTS_CHARACTERS_MAX {
-        return Err(Fault::new(Class::ValueError, format!("'{name}' has more than {RIGHTS_CHARACTERS_MAX} characters")));
+        return Err(Fault::new(
+            Class::ValueError,
+            format!("'{name}' has more than {RIGHTS_CHARACTERS_MAX} characters"),
+        ));
     }
     Ok(value)
 }

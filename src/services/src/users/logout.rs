@@ -1,6 +1,6 @@
-use super::sessions::no_session;
-use super::session::WORDS;
 use super::State;
+use super::session::WORDS;
+use super::sessions::no_session;
 use crate::authorise;
 use crate::frame::{Arguments, BoxFuture, Cx, Fault, Grant, Outcome};
 use acquire_crypto::{PublicKey, base64};

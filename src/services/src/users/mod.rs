@@ -43,23 +43,30 @@ mod tests;
 
 use crate::authorise;
 use crate::frame::{Cx, Fault, Function, Proof};
-use acquire_model::attributes::text;
-use acquire_model::uid::Uid;
 use acquire_crypto::base64;
 use acquire_envelope::exception::Class;
+use acquire_model::attributes::text;
+use acquire_model::uid::Uid;
 use acquire_model::{Attributes, Clock, Entropy, SecretText, ServiceType, ports};
 use acquire_store::{Created, Store};
 use std::sync::Arc;
 use tokio::sync::OnceCell;
 
 pub(crate) use accounts::{Newcomer, PasswordChange};
+pub(crate) use budget::Budget;
 pub(crate) use record::{Kind, Status};
 
 /// Log-in and sessions, on every service.
 pub(crate) const FUNCTIONS: &[Function] = &[
     Function { name: "request_login", plain: false, mutates: true, proof: Proof::None, run: login::request_login },
     Function { name: "login", plain: false, mutates: true, proof: Proof::Inside, run: login::login },
-    Function { name: "get_session_info", plain: true, mutates: false, proof: Proof::None, run: logout::get_session_info },
+    Function {
+        name: "get_session_info",
+        plain: true,
+        mutates: false,
+        proof: Proof::None,
+        run: logout::get_session_info,
+    },
     Function { name: "logout", plain: false, mutates: true, proof: Proof::Inside, run: logout::logout },
     Function { name: "recover_otp", plain: false, mutates: true, proof: Proof::Inside, run: recovery::recover_otp },
 ];
@@ -71,9 +78,10 @@ pub(crate) struct State {
     entropy: Arc<dyn Entropy>,
     secrets: OnceCell<secrets::Secrets>,
     hasher: password::Hasher,
-    budget: budget::Budget,
+    budget: Budget,
     issuer: String,
     reuse: codes::Reuse,
+    pending_seconds: i64,
     person_seconds: i64,
     hide_certificate: bool,
     /// The sessions of other services that `authorise` saw lately.
@@ -88,7 +96,8 @@ pub(crate) struct Parts<'a> {
     pub domain: &'a str,
     /// Where records are kept.
     pub store: Store,
-    /// What its spec says: `otp_reuse` (`reject` or `allow`), `session_life` (seconds), `hide_certificate_after_logout`.
+    /// What its spec says: `otp_reuse` (`reject` or `allow`), `session` (`pending` and `approved`, seconds),
+    /// `hide_certificate_after_logout`.
     pub settings: &'a Attributes,
     /// The time.
     pub clock: Arc<dyn Clock>,
@@ -99,7 +108,10 @@ pub(crate) struct Parts<'a> {
 impl State {
     /// Makes it.
     pub fn new(parts: Parts<'_>) -> Self {
-        let person_seconds = parts.settings.get("session_life").and_then(serde_json::Value::as_i64);
+        let life = |which: &str, default| {
+            let seconds = parts.settings.get("session").and_then(|session| session.get(which)?.as_i64());
+            seconds.filter(|seconds| *seconds > 0).unwrap_or(default)
+        };
         let hide = parts.settings.get("hide_certificate_after_logout").and_then(serde_json::Value::as_bool);
         Self {
             store: parts.store,
@@ -107,13 +119,14 @@ impl State {
             clock: parts.clock,
             entropy: parts.entropy,
             secrets: OnceCell::new(),
-            budget: budget::Budget::default(),
+            budget: Budget::default(),
             issuer: format!("{}@{}", parts.service, parts.domain),
             reuse: match text(parts.settings, "otp_reuse") {
                 Some("allow") => codes::Reuse::Allow,
                 _ => codes::Reuse::Reject,
             },
-            person_seconds: person_seconds.filter(|seconds| *seconds > 0).unwrap_or(session::PERSON_SECONDS),
+            pending_seconds: life("pending", session::PENDING_SECONDS),
+            person_seconds: life("approved", session::PERSON_SECONDS),
             hide_certificate: hide.unwrap_or(false),
             seen: authorise::Seen::default(),
         }

@@ -1,6 +1,6 @@
 use crate::frame::Fault;
-use acquire_model::uid::Uid;
 use acquire_model::Timestamp;
+use acquire_model::uid::Uid;
 use acquire_store::Key;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -265,6 +265,7 @@ mod tests {
             format: Format,
             username: "bob".into(),
             requested: then,
+            expires: then,
             address: Some([127, 0, 0, 1].into()),
             hostname: None,
             ipaddr: None,
@@ -279,7 +280,8 @@ mod tests {
         golden(
             &session,
             json!({
-                "format": 1, "username": "bob", "requested": "1970-01-01T00:00:01.500000", "address": "127.0.0.1",
+                "format": 1, "username": "bob", "requested": "1970-01-01T00:00:01.500000",
+                "expires": "1970-01-01T00:00:01.500000", "address": "127.0.0.1",
                 "hostname": null, "ipaddr": null, "login_message": "hi", "scope": null, "permissions": ["read"],
                 "public_key": "PEM", "public_certificate": "PEM", "failures": 0,
                 "phase": {"approved": {

@@ -7,7 +7,7 @@ use crate::frame::{Arguments, BoxFuture, Cx, Fault, Grant, Outcome};
 use acquire_model::SecretText;
 use acquire_model::time::SECOND;
 use acquire_model::uid::Uid;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// Oldest approval of a session that may change the authenticator, seconds.
@@ -23,7 +23,8 @@ pub(super) fn recover_otp(cx: Arc<Cx>, _: Grant, arguments: Arguments) -> BoxFut
         let authorisation = arguments.required("authorisation")?;
         let reset = arguments.is_true("reset_otp");
         let right = Some(if reset { Right::Write } else { Right::Read });
-        let caller = authorise::verify(&cx, Some(authorisation), &Demand { resource: "reset_otp", right, ends: None }).await?;
+        let caller =
+            authorise::verify(&cx, Some(authorisation), &Demand { resource: "reset_otp", right, ends: None }).await?;
         if caller.identity != cx.uid()? {
             return Err(Fault::permission("this user is another service's"));
         }
@@ -47,7 +48,11 @@ impl State {
         let operation = Some(caller.operation.clone());
         self.change_account(user, |account| {
             let done = account.primary.set_by == operation;
-            if done { Ok(None) } else { self.with_secret(secrets, (user, account), &secret, operation.clone()).map(Some) }
+            if done {
+                Ok(None)
+            } else {
+                self.with_secret(secrets, (user, account), &secret, operation.clone()).map(Some)
+            }
         })
         .await?;
         let account = self.account(user).await?;
@@ -68,7 +73,8 @@ impl State {
         let right = self.check_password(primary, &password).await?;
         let secrets = self.secrets().await?;
         let hash = secrets.recovery(&user, code);
-        let may = account.filter(|account| right && account.status == Status::Active && account.recovery.contains(&hash));
+        let may =
+            account.filter(|account| right && account.status == Status::Active && account.recovery.contains(&hash));
         let Some(before) = may else {
             self.count_failure(username, arguments.remote()).await?;
             return Err(refused());
@@ -85,7 +91,9 @@ impl State {
         })
         .await?;
         let mut reply = self.recovered(&user, &before, &secret);
-        reply["recovery_codes_left"] = before.recovery.len().saturating_sub(1).into();
+        if let Value::Object(reply) = &mut reply {
+            reply.insert("recovery_codes_left".into(), before.recovery.len().saturating_sub(1).into());
+        }
         Ok(reply)
     }
 
@@ -104,7 +112,7 @@ impl State {
         Ok(Account { primary, ..account.clone() })
     }
 
-    fn recovered(&self, user: &Uid, account: &Account, secret: &SecretText) -> serde_json::Value {
+    fn recovered(&self, user: &Uid, account: &Account, secret: &SecretText) -> Value {
         json!({
             "result": [user, true],
             "user_uid": user,

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::net::IpAddr;
 
-/// How long a session waits to be approved, seconds.
+/// How long a session waits to be approved, seconds, if the spec says nothing.
 pub(super) const PENDING_SECONDS: i64 = 30 * 60;
-/// How long a person's session lasts, seconds.
+/// How long a person's session lasts, seconds, if the spec says nothing.
 pub(super) const PERSON_SECONDS: i64 = 30 * 86_400;
 /// How long a principal's session lasts, seconds.
 pub(super) const PRINCIPAL_SECONDS: i64 = 7 * 86_400;
@@ -30,6 +30,8 @@ pub(crate) struct Session {
     pub username: String,
     /// When it was asked for.
     pub requested: Timestamp,
+    /// Until when it waits to be approved.
+    pub expires: Timestamp,
     /// From where, as the host saw it.
     pub address: Option<IpAddr>,
     /// From where, as the client says.
@@ -92,17 +94,12 @@ impl Session {
     /// How far it got by now: what has expired is over, although nobody wrote that down.
     pub fn phase(&self, now: Timestamp) -> Phase {
         match &self.phase {
-            Phase::Pending if now >= self.expires() => Phase::Denied { at: self.expires() },
+            Phase::Pending if now >= self.expires => Phase::Denied { at: self.expires },
             Phase::Approved(approval) if now >= approval.until => {
                 Phase::LoggedOut { at: approval.until, approval: Some(approval.clone()) }
             }
             phase => phase.clone(),
         }
-    }
-
-    /// Until when it waits to be approved.
-    pub fn expires(&self) -> Timestamp {
-        self.requested.plus_seconds(PENDING_SECONDS)
     }
 
     /// When it ended, if it did.
@@ -222,6 +219,7 @@ mod tests {
             format: Format,
             username: "bob".into(),
             requested: at(0),
+            expires: at(PENDING_SECONDS),
             address: None,
             hostname: None,
             ipaddr: None,
@@ -246,7 +244,8 @@ mod tests {
 
     #[test]
     fn each_state_shows_the_fields_of_the_protocol() {
-        let rights = ["login_datetime", "login_message", "permissions", "public_cert", "scope", "session_status", "user_uid"];
+        let rights =
+            ["login_datetime", "login_message", "permissions", "public_cert", "scope", "session_status", "user_uid"];
         let with = |more: &'static str| {
             let mut names: Vec<&str> = rights.into_iter().chain([more]).collect();
             names.sort_unstable();
@@ -266,7 +265,10 @@ mod tests {
         let never = pending().logged_out(at(1)).unwrap().info(at(2));
         assert_eq!((&never["user_uid"], &never["session_status"]), (&Value::Null, &json!("logged_out")));
         let denied = pending().denied(at(1)).unwrap().info(at(2));
-        assert_eq!((names(&denied), &denied["session_status"]), (vec!["login_message", "session_status"], &json!("denied")));
+        assert_eq!(
+            (names(&denied), &denied["session_status"]),
+            (vec!["login_message", "session_status"], &json!("denied"))
+        );
     }
 
     #[test]

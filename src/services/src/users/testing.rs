@@ -246,6 +246,11 @@ impl World {
         Self { state: Arc::new(state), clock, objects, entropy, remote: Some([10, 0, 0, 1].into()) }
     }
 
+    /// Where it keeps its records.
+    pub fn store(&self) -> Store {
+        self.state.store.clone()
+    }
+
     /// The same, for somebody at another address.
     pub fn from(&self, remote: [u8; 4]) -> Self {
         let (state, clock) = (self.state.clone(), self.clock.clone());

@@ -47,8 +47,7 @@ async fn somebody_registers_and_logs_in() {
 async fn the_provisioning_uri_is_in_the_order_that_the_old_client_reads() {
     let world = World::new().await;
     let uri = world.state.provisioning_uri("Bob Ö/x", &SecretText::new("ABC"));
-    let expected =
-        "otpauth://totp/identity%40127.0.0.1:Bob%20%C3%96%2Fx?secret=ABC&issuer=identity%40127.0.0.1";
+    let expected = "otpauth://totp/identity%40127.0.0.1:Bob%20%C3%96%2Fx?secret=ABC&issuer=identity%40127.0.0.1";
     assert_eq!(uri.expose(), expected);
 }
 
@@ -126,14 +125,19 @@ async fn a_package_for_another_name_or_session_does_not_open() {
     assert_eq!(class(outcome), Class::PermissionError);
     let eve = nobody("eve", &bob);
     assert_eq!(class(world.log_in_to(&eve, &session, "000000").await), Class::PermissionError);
-    assert_eq!(class(world.log_in_to(&bob, &Uid::draw(&super::testing::Dice::default()), "0").await), Class::LoginSessionError);
+    assert_eq!(
+        class(world.log_in_to(&bob, &Uid::draw(&super::testing::Dice::default()), "0").await),
+        Class::LoginSessionError
+    );
 }
 
 #[tokio::test]
 async fn a_user_uid_that_is_another_is_refused() {
     let world = World::new().await;
     let bob = world.register("bob").await;
-    for (user, good) in [(json!(session_uid(7)), false), (json!("x"), false), (json!(bob.user), true), (Value::Null, true)] {
+    for (user, good) in
+        [(json!(session_uid(7)), false), (json!("x"), false), (json!(bob.user), true), (Value::Null, true)]
+    {
         world.clock.advance(60);
         let session = world.request("bob").await;
         let mut arguments = world.login_arguments(&bob, &session, &world.code(&bob));
@@ -404,6 +408,18 @@ async fn sessions_expire() {
 }
 
 #[tokio::test]
+async fn the_spec_says_how_long_sessions_last() {
+    let world = World::over(acquire_store::memory(), json!({"session": {"pending": 60, "approved": 3_600}})).await;
+    let bob = world.register("bob").await;
+    let pending = world.request("bob").await;
+    let approved = world.log_in(&bob).await;
+    world.clock.advance(30);
+    assert_eq!((world.status(&pending).await, world.status(&approved).await), ("denied".into(), "approved".into()));
+    world.clock.advance(3_570);
+    assert_eq!(world.status(&approved).await, "logged_out");
+}
+
+#[tokio::test]
 async fn principals_have_shorter_sessions_and_are_made_once() {
     let world = World::new().await;
     let password = SecretText::new("fa52effcc90ba374b6e9d287dad0f8ce");
@@ -573,7 +589,8 @@ async fn old_sessions_are_swept_away_and_young_ones_stay() {
     let world = World::new().await;
     let bob = world.register("bob").await;
     let (approved, pending) = (world.log_in(&bob).await, world.request("bob").await);
-    let sweep = || async { join_all((0..2_000).map(|_| world.state.sweep())).await.into_iter().map(Result::unwrap).sum() };
+    let sweep =
+        || async { join_all((0..2_000).map(|_| world.state.sweep())).await.into_iter().map(Result::unwrap).sum() };
     let swept: u64 = sweep().await;
     assert_eq!(swept, 0);
     world.clock.advance(2 * 86_400);
@@ -628,7 +645,9 @@ async fn whoever_was_told_that_he_is_registered_is_wherever_the_process_dies() {
                 assert!(world.state.account(&name.user).await.is_ok());
             }
         },
-        async |world, _, k| world.try_register(&format!("user-{k}-{}", world.hashes()), "fa52effcc90ba374b6e9d287dad0f8ce").await,
+        async |world, _, k| {
+            world.try_register(&format!("user-{k}-{}", world.hashes()), "fa52effcc90ba374b6e9d287dad0f8ce").await
+        },
     )
     .await;
 }

@@ -198,8 +198,7 @@ fn target(service: ServiceType, kind: &str) -> acquire_provider::Target {
 
 fn directory(host: &Arc<Host>, clock: &Arc<Still>) -> Directory {
     let (key, certificate) = halves(ServiceType::Registry);
-    let root =
-        provisioned(ServiceType::Registry, &format!("{BASE}/registry"), key.pem(), certificate.pem()).unwrap();
+    let root = provisioned(ServiceType::Registry, &format!("{BASE}/registry"), key.pem(), certificate.pem()).unwrap();
     Directory::new(root, host.clone(), clock.clone(), Arc::new(Counting::default()))
 }
 
@@ -287,7 +286,8 @@ async fn a_user_lives_through_the_client() {
     let reused = send_credentials(&directory, &identity, &again.short_uid(), &login).await.unwrap_err();
     assert_eq!(reused.class(), Some(Class::RepeatedOTPCodeError));
     let (device, device_secret) = approved.device.unwrap();
-    let login = Login { device_uid: Some(&device), user_uid: Some(&made.user_uid), ..Login::typed("alice", &password, "") };
+    let login =
+        Login { device_uid: Some(&device), user_uid: Some(&made.user_uid), ..Login::typed("alice", &password, "") };
     send_with_secret(&directory, &identity, &again.short_uid(), &login, &device_secret).await.unwrap();
 
     logout(&directory, &identity, &session).await.unwrap();

@@ -385,13 +385,13 @@ fn a_stop_in_the_middle_leaves_nothing_in_doubt() {
     let plan = bench.plan(&markers);
     let (clock, stop) = (bench.cx.clock.clone(), bench.settings.stop.clone());
     let outcome = {
-        let Bench { cx, providers, told, settings, journal, .. } = &mut bench;
+        let Bench { clock: time, cx, providers, told, settings, journal, .. } = &mut bench;
         let applier = crate::apply::Applier { cx, providers: providers.as_ref(), progress: told, settings };
         let stopping = async {
             clock.sleep(Duration::from_secs(3)).await;
             stop.store(true, Ordering::SeqCst);
         };
-        bench.clock.run(futures::future::join(applier.apply(&plan, journal), stopping)).unwrap().0
+        time.run(futures::future::join(applier.apply(&plan, journal), stopping)).unwrap().0
     };
     assert_eq!((outcome.added, outcome.failed.len(), outcome.skipped.len()), (2, 0, 7), "{outcome:?}");
     assert!(bench.state().in_doubt.is_empty());

@@ -167,7 +167,7 @@ fn timeless(mut state: State) -> State {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 8, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 6, ..ProptestConfig::default() })]
 
     #[test]
     fn whatever_is_torn_off_the_last_group_the_rest_is_a_prefix_that_holds_the_head(

@@ -38,6 +38,7 @@ fn events() -> Vec<Event> {
             },
         },
         Event::Ended,
+        Event::Verified,
         started("a", Action::Update),
     ]
 }
