@@ -3,7 +3,7 @@
 use acquire_client::{Http, Transport};
 use acquire_model::spec::ProviderDeclaration;
 use acquire_model::{Attributes, Clock, Entropy, Environment, ProviderName};
-use acquire_provider::{Error, Host, OpenService, Provider, Providers, Verify};
+use acquire_provider::{Deployment, Error, Host, OpenService, Provider, Providers, Verify};
 use acquire_services::Services;
 use acquire_trust::Trust;
 use std::collections::BTreeMap;
@@ -77,6 +77,14 @@ pub fn hosts(
         #[cfg(feature = "local")]
         Box::new(acquire_local::LocalHost::new(environment.clone(), clock.clone(), entropy.clone(), binary.to_owned())),
     ]
+}
+
+/// The environment in which a process is the local host of a deployment.
+pub fn foreground(environment: &Environment, deployment: &Deployment) -> Environment {
+    let given = environment.variables().map(|(name, value)| (name.to_owned(), value.to_owned()));
+    #[cfg(feature = "local")]
+    let given = given.chain(acquire_local::LocalHost::variables(deployment));
+    Environment::new(given)
 }
 
 /// The services that this binary can run.

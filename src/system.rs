@@ -15,8 +15,7 @@ use crate::cli::codes;
 /// Reads the environment variables; those that are not Unicode are left out.
 pub fn environment() -> Environment {
     Environment::new(
-        std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
     )
 }
 

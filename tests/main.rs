@@ -19,7 +19,7 @@ mod journeys;
 mod peers;
 /// A hermetic directory and the real binary in it.
 mod sandbox;
-/// Seeded stories of the engine with faults and kills.
-mod simulation;
 /// The samples of specs, and the JSON Schema.
 mod schema;
+/// Seeded stories of the engine with faults and kills.
+mod simulation;

@@ -82,7 +82,9 @@ fn events_are_one_object_a_line_from_begin_to_end() {
 #[test]
 fn nothing_but_text_goes_into_pipes() {
     let sandbox = Sandbox::new(MARKERS);
-    for arguments in [&["plan"][..], &["apply", "--yes"], &["status"], &["output"], &["plan", "nowhere.yaml"], &["--help"]] {
+    for arguments in
+        [&["plan"][..], &["apply", "--yes"], &["status"], &["output"], &["plan", "nowhere.yaml"], &["--help"]]
+    {
         let run = sandbox.run_with(arguments, &[("TERM", "xterm-256color")]);
         assert!(!format!("{run}").contains('\u{1b}'), "{arguments:?}: {run}");
     }

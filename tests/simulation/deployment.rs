@@ -135,7 +135,8 @@ impl Deployment {
     /// Everything that was made is known to the state, and nothing was made twice.
     pub fn check_nothing_is_lost(&self) -> Result<(), String> {
         let state = self.disk.state();
-        let is_known = |address: &Address| state.resources.contains_key(address) || state.in_doubt.contains_key(address);
+        let is_known =
+            |address: &Address| state.resources.contains_key(address) || state.in_doubt.contains_key(address);
         let orphans: Vec<Address> = self.world.things().into_keys().filter(|address| !is_known(address)).collect();
         match (orphans.as_slice(), self.world.made_twice().as_slice()) {
             ([], []) => Ok(()),
@@ -151,7 +152,8 @@ impl Deployment {
             return Err("a run without faults did not come to its end".to_owned());
         }
         self.check_nothing_is_lost()?;
-        let wanted: BTreeSet<Address> = graph(&self.cx, spec)?.nodes().iter().map(|node| node.address.clone()).collect();
+        let wanted: BTreeSet<Address> =
+            graph(&self.cx, spec)?.nodes().iter().map(|node| node.address.clone()).collect();
         let things: BTreeSet<Address> = self.world.things().into_keys().collect();
         let applier = self.applier();
         let next = self.clock.run(planned(&applier, &self.disk, spec)).ok_or("it waits for ever")??;

@@ -62,7 +62,10 @@ fn name(n: u64) -> Name {
 /// Whether everything that a resource needs is in a spec.
 fn is_whole(resource: &PlainResource, spec: &Spec) -> bool {
     let references = resource.inputs.values().flat_map(Expression::references);
-    references.map(|reference| reference.address.owner()).chain(&resource.needs).all(|of| spec.resources.contains_key(of))
+    references
+        .map(|reference| reference.address.owner())
+        .chain(&resource.needs)
+        .all(|of| spec.resources.contains_key(of))
 }
 
 fn service(dice: &Seeded) -> Service {

@@ -35,7 +35,8 @@ pub struct Broken {
 impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { seed, boundary, law } = self;
-        let kill = boundary.map_or_else(|| "without a kill".to_owned(), |events| format!("killed after {events} events"));
+        let kill =
+            boundary.map_or_else(|| "without a kill".to_owned(), |events| format!("killed after {events} events"));
         write!(f, "seed {seed}, {kill}: {law}\nrun it again with `cargo xtask sim --seed {seed}`")
     }
 }

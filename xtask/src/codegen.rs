@@ -103,7 +103,9 @@ fn codes(directory: &Path) -> Result<BTreeMap<String, String>> {
         let more = if path.is_dir() {
             codes(&path)?
         } else if path.file_name().is_some_and(|name| name == "codes.rs") {
-            codes_in(&fs::read_to_string(&path)?)
+            // One-time codes have a `codes.rs` too.
+            let text = fs::read_to_string(&path)?;
+            if text.contains("Code(") || text.contains("acquire_model::Code") { codes_in(&text) } else { continue }
         } else {
             continue;
         };

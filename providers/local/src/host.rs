@@ -5,18 +5,16 @@ mod functions;
 /// TLS in front of the listener.
 mod tls;
 
-use crate::client::process::{
-    CONFIGURATION_VARIABLE, DATA_VARIABLE, Home, LINEAGE_VARIABLE, Running,
-};
-use acquire_model::lineage::Lineage;
+use crate::client::process::{CONFIGURATION_VARIABLE, DATA_VARIABLE, Home, LINEAGE_VARIABLE, Running};
 use acquire_model::{Clock, Entropy, Environment};
 use acquire_provider::http::{Body, Request};
-use acquire_provider::{Error, Host, OpenService};
+use acquire_provider::{Deployment, Error, Host, OpenService};
 use async_trait::async_trait;
 use axum::Router;
 use axum::extract::{ConnectInfo, State};
 use axum::response::IntoResponse;
 use functions::Functions;
+use futures::future::OptionFuture;
 use futures::{StreamExt, TryStreamExt};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -42,16 +40,21 @@ pub struct LocalHost {
 
 impl LocalHost {
     /// Makes the host; `binary` is the SHA-256 of the running binary.
-    pub fn new(environment: Arc<Environment>, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>, binary: String) -> Self {
+    pub fn new(
+        environment: Arc<Environment>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        binary: String,
+    ) -> Self {
         Self { environment, clock, entropy, binary }
     }
 
     /// The variables that make a process the host of a deployment, for `serve --foreground`.
-    pub fn variables(data: PathBuf, configuration: PathBuf, lineage: &Lineage) -> [(String, String); 3] {
+    pub fn variables(deployment: &Deployment) -> [(String, String); 3] {
         [
-            (DATA_VARIABLE.to_owned(), data.display().to_string()),
-            (CONFIGURATION_VARIABLE.to_owned(), configuration.display().to_string()),
-            (LINEAGE_VARIABLE.to_owned(), lineage.as_str().to_owned()),
+            (DATA_VARIABLE.to_owned(), deployment.data.display().to_string()),
+            (CONFIGURATION_VARIABLE.to_owned(), deployment.configuration.display().to_string()),
+            (LINEAGE_VARIABLE.to_owned(), deployment.lineage.as_str().to_owned()),
         ]
     }
 
@@ -108,12 +111,11 @@ impl Host for LocalHost {
 }
 
 async fn listen(home: &Home, listen: &str) -> Result<TcpListener, Error> {
-    if listen.ends_with(":0") {
-        if let Some(Ok(listener)) = futures::future::OptionFuture::from(home.last_address().map(TcpListener::bind)).await {
-            return Ok(listener);
-        }
+    let last = home.last_address().filter(|_| listen.ends_with(":0"));
+    match OptionFuture::from(last.map(TcpListener::bind)).await {
+        Some(Ok(listener)) => Ok(listener),
+        _ => bind(listen).await,
     }
-    bind(listen).await
 }
 
 async fn bind(listen: &str) -> Result<TcpListener, Error> {
@@ -194,7 +196,12 @@ async fn answer(
     };
     let response = functions.answer(&path, request).await;
     // Neither query nor body: they may hold what is secret.
-    tracing::info!("{} {path} {} {} µs", parts.method, response.status.as_u16(), (clock.monotonic() - started).as_micros());
+    tracing::info!(
+        "{} {path} {} {} µs",
+        parts.method,
+        response.status.as_u16(),
+        (clock.monotonic() - started).as_micros()
+    );
     let mut answer = axum::body::Body::from_stream(response.body.into_stream()).into_response();
     *answer.status_mut() = response.status;
     *answer.headers_mut() = response.headers;

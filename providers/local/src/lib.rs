@@ -5,16 +5,16 @@
 //! never asks over the network whether the host is alive: a file lock that the host holds for as long as it lives
 //! says so, and dies with it.
 
-/// The provider and its settings.
-mod provider;
 /// This machine, narrowed to what is used: record files, the host key, the host process.
 mod client;
-/// A directory as an object store.
-mod store;
 /// The process that runs the functions.
 mod host;
+/// The provider and its settings.
+mod provider;
 /// One file per kind.
 mod resources;
+/// A directory as an object store.
+mod store;
 
 pub use host::LocalHost;
 pub use provider::LocalProvider;

@@ -1,6 +1,6 @@
 //! The provisioning engine: from the YAML that a person wrote to the state of what was made.
 //!
-//! The modules stand in the order of the flow; each may use those above it.
+//! The modules stand in the order of the flow; each uses only those above it, and `state`, which uses none of them.
 //!
 //! What this crate deliberately does not know: any provider by name (they come as `Provider`s and
 //! `ProviderDeclaration`s), terminals, argument parsing, exit codes, the environment, the clock and randomness (they

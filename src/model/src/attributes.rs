@@ -77,7 +77,10 @@ impl Expression {
             }
             Self::List(parts) => Value::Array(parts.iter().map(|part| part.value(look_up)).collect::<Option<_>>()?),
             Self::Object(fields) => Value::Object(
-                fields.iter().map(|(name, field)| Some((name.clone(), field.value(look_up)?))).collect::<Option<_>>()?,
+                fields
+                    .iter()
+                    .map(|(name, field)| Some((name.clone(), field.value(look_up)?)))
+                    .collect::<Option<_>>()?,
             ),
         })
     }

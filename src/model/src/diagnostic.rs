@@ -29,10 +29,7 @@ impl TryFrom<String> for Code {
 
     fn try_from(text: String) -> Result<Self, String> {
         let digits = text.strip_prefix("ACQ").filter(|digits| digits.len() == 4);
-        digits
-            .and_then(|digits| digits.parse().ok())
-            .map(Code)
-            .ok_or_else(|| format!("`{text}` is not an error code"))
+        digits.and_then(|digits| digits.parse().ok()).map(Code).ok_or_else(|| format!("`{text}` is not an error code"))
     }
 }
 

@@ -4,28 +4,28 @@
 //! What this crate deliberately does not know: files, networks, clouds, cryptography, YAML. It does no I/O and has
 //! no async code of its own.
 
-/// What a person reads when something is wrong.
-pub mod diagnostic;
-/// Names that cannot hold a bad value.
-pub mod name;
+/// What a plan does to a resource.
+pub mod action;
 /// The place of a resource in the graph.
 pub mod address;
 /// What a resource is made of.
 pub mod attributes;
-/// What a plan does to a resource.
-pub mod action;
+/// What a person reads when something is wrong.
+pub mod diagnostic;
+/// The identity of a state.
+pub mod lineage;
+/// Names that cannot hold a bad value.
+pub mod name;
+/// Environment, clock and entropy, passed in as values.
+pub mod ports;
+/// Values that must not be printed.
+pub mod secret;
+/// The decoded spec.
+pub mod spec;
 /// Instants, as the wire and the stores write them.
 pub mod time;
 /// Identifiers of people, sessions and services.
 pub mod uid;
-/// Values that must not be printed.
-pub mod secret;
-/// Environment, clock and entropy, passed in as values.
-pub mod ports;
-/// The identity of a state.
-pub mod lineage;
-/// The decoded spec.
-pub mod spec;
 
 pub use action::Action;
 pub use address::Address;

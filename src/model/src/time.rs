@@ -53,9 +53,7 @@ impl Timestamp {
     }
 
     fn civil(self) -> DateTime {
-        jiff::Timestamp::from_microsecond(self.0)
-            .map(|instant| TimeZone::UTC.to_datetime(instant))
-            .unwrap_or_default()
+        jiff::Timestamp::from_microsecond(self.0).map(|instant| TimeZone::UTC.to_datetime(instant)).unwrap_or_default()
     }
 }
 

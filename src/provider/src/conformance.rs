@@ -80,7 +80,10 @@ async fn a_lost_reply_is_found_again(case: Case<'_>, made: &Attributes) -> Resul
     let found = must("read", resource.read(cx, target, None).await)?;
     let found = found.ok_or(Violation::Broken("what was made is found without the state"))?;
     holds("what is found compares as wanted", resource.compare(desired, &found) == Change::None)?;
-    holds("what is found has the outputs that were given", made.iter().all(|(name, value)| found.get(name) == Some(value)))
+    holds(
+        "what is found has the outputs that were given",
+        made.iter().all(|(name, value)| found.get(name) == Some(value)),
+    )
 }
 
 /// A difference is seen as an update, and after the update there is none.

@@ -321,12 +321,15 @@ mod tests {
     #[test]
     fn faults_are_read_from_text() {
         let rule: Rule = "identity/bucket:create=lost-reply".parse().unwrap();
-        assert_eq!(rule, Rule {
-            address: Some("identity/bucket".parse().unwrap()),
-            call: Some(Call::Create),
-            fault: Fault::LostReply,
-            times: Some(1),
-        });
+        assert_eq!(
+            rule,
+            Rule {
+                address: Some("identity/bucket".parse().unwrap()),
+                call: Some(Call::Create),
+                fault: Fault::LostReply,
+                times: Some(1),
+            }
+        );
         let rule: Rule = " *:read = throttle x3 ".parse().unwrap();
         assert_eq!(rule, Rule { address: None, call: Some(Call::Read), fault: Fault::Throttle, times: Some(3) });
         let rule: Rule = "m1/marker:*=hang x*".parse().unwrap();
@@ -335,7 +338,14 @@ mod tests {
 
     #[test]
     fn what_is_not_a_fault_is_refused() {
-        for bad in ["identity/bucket:create", "create=fail", "a/b:make=fail", "a/b:create=explode", "A:create=fail", "a/b:create=failx"] {
+        for bad in [
+            "identity/bucket:create",
+            "create=fail",
+            "a/b:make=fail",
+            "a/b:create=explode",
+            "A:create=fail",
+            "a/b:create=failx",
+        ] {
             assert!(bad.parse::<Faults>().is_err(), "{bad}");
         }
         assert!("".parse::<Faults>().is_ok());

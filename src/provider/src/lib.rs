@@ -4,16 +4,16 @@
 //! What this crate deliberately does not know: any cloud, any service, how plans are made, how state is kept, and
 //! the wire protocol. Retry, backoff and concurrency are the engine's.
 
-/// What went wrong, not in which cloud.
-pub mod error;
 /// What every call to a provider is given.
 pub mod context;
-/// Resources and the providers that have them.
-pub mod resource;
-/// HTTP as a service sees it.
-pub mod http;
+/// What went wrong, not in which cloud.
+pub mod error;
 /// Services and the hosts they run in.
 pub mod host;
+/// HTTP as a service sees it.
+pub mod http;
+/// Resources and the providers that have them.
+pub mod resource;
 /// The live challenge.
 pub mod verify;
 

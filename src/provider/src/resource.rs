@@ -60,7 +60,12 @@ pub trait Resource: Send + Sync {
 
     /// Reads it by its deterministic name and owner: its inputs as they are now, and its outputs. `None` if it is
     /// not there. `prior` is what the state holds of it, if anything.
-    async fn read(&self, cx: &Context, target: &Target, prior: Option<&Attributes>) -> Result<Option<Attributes>, Error>;
+    async fn read(
+        &self,
+        cx: &Context,
+        target: &Target,
+        prior: Option<&Attributes>,
+    ) -> Result<Option<Attributes>, Error>;
 
     /// Makes it; returns inputs and outputs as `read` would.
     async fn create(&self, cx: &Context, target: &Target, desired: &Attributes) -> Result<Attributes, Error>;
@@ -86,7 +91,13 @@ pub trait Resource: Send + Sync {
     }
 
     /// Returns the last lines that it logged, oldest first. The default logs nothing.
-    async fn logs(&self, _cx: &Context, target: &Target, _prior: &Attributes, _most: usize) -> Result<Vec<String>, Error> {
+    async fn logs(
+        &self,
+        _cx: &Context,
+        target: &Target,
+        _prior: &Attributes,
+        _most: usize,
+    ) -> Result<Vec<String>, Error> {
         Err(Error::Invalid(format!("{} has no log", target.address)))
     }
 

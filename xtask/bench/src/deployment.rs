@@ -23,7 +23,8 @@ impl Deployment {
     /// Builds the release binary and makes an empty place for a deployment.
     pub fn new() -> Result<Self> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
-        let built = Command::new("cargo").args(["build", "--release", "--bin", "acquire"]).current_dir(&root).status()?;
+        let built =
+            Command::new("cargo").args(["build", "--release", "--bin", "acquire"]).current_dir(&root).status()?;
         ensure!(built.success(), "the release build failed");
         let directory = tempfile::Builder::new().prefix("acquire-bench-").tempdir()?;
         fs::write(directory.path().join("acquire.yaml"), SPEC)?;

@@ -27,14 +27,23 @@ pub fn run() -> Result<()> {
         starts.push(cold_start(&deployment)?);
     }
     print("cold serve to the first answered root call (goal ≤ 20 ms)", starts);
-    println!("binary: {:.1} MB, not static; `cargo xtask dist` makes the static one", fs::metadata(deployment.binary())?.len() as f64 / 1e6);
+    println!(
+        "binary: {:.1} MB, not static; `cargo xtask dist` makes the static one",
+        fs::metadata(deployment.binary())?.len() as f64 / 1e6
+    );
     Ok(())
 }
 
 fn print(what: &str, mut times: Vec<Duration>) {
     times.sort();
-    let (best, median) = (times.first().copied().unwrap_or_default(), times.get(times.len() / 2).copied().unwrap_or_default());
-    println!("{what}: best {:.1} ms, median {:.1} ms of {}", best.as_secs_f64() * 1e3, median.as_secs_f64() * 1e3, times.len());
+    let (best, median) =
+        (times.first().copied().unwrap_or_default(), times.get(times.len() / 2).copied().unwrap_or_default());
+    println!(
+        "{what}: best {:.1} ms, median {:.1} ms of {}",
+        best.as_secs_f64() * 1e3,
+        median.as_secs_f64() * 1e3,
+        times.len()
+    );
 }
 
 /// Ends the host, starts `serve` as the provider does, and asks root until it answers.

@@ -1,4 +1,5 @@
 use super::files;
+use crate::host::LocalHost;
 use acquire_model::Clock;
 use acquire_provider::{Context, Error};
 use rustix::process::{Pid, Signal, kill_process};
@@ -124,7 +125,8 @@ impl Home {
     pub(crate) fn settings(&self) -> Result<Settings, Error> {
         let path = self.settings_file();
         let bytes = files::read(&path)?.ok_or_else(|| Error::NotFound(format!("{} is missing", path.display())))?;
-        serde_json::from_slice(&bytes).map_err(|error| Error::Invalid(format!("{} is damaged: {error}", path.display())))
+        serde_json::from_slice(&bytes)
+            .map_err(|error| Error::Invalid(format!("{} is damaged: {error}", path.display())))
     }
 
     pub(crate) fn write_settings(&self, settings: &Settings) -> Result<(), Error> {
@@ -160,7 +162,10 @@ impl Home {
             if ended.is_some() || cx.clock.monotonic() > deadline {
                 let _ = child.kill();
                 let why = self.last_error()?.unwrap_or_else(|| "it said nothing".to_owned());
-                return Err(Error::Invalid(format!("the host did not start: {why} (whole log: {})", self.log().display())));
+                return Err(Error::Invalid(format!(
+                    "the host did not start: {why} (whole log: {})",
+                    self.log().display()
+                )));
             }
             cx.clock.sleep(POLL).await;
         }
@@ -170,16 +175,16 @@ impl Home {
         self.remove_running()?;
         let log = self.log();
         if std::fs::metadata(&log).is_ok_and(|metadata| metadata.len() > LOG_BYTES_MAX) {
-            std::fs::rename(&log, log.with_extension("log.1")).map_err(|error| files::failed("set aside", &log, &error))?;
+            std::fs::rename(&log, log.with_extension("log.1"))
+                .map_err(|error| files::failed("set aside", &log, &error))?;
         }
         let open = || OpenOptions::new().create(true).append(true).mode(0o600).open(&log);
-        let (out, err) = open().and_then(|out| Ok((out, open()?))).map_err(|error| files::failed("open", &log, &error))?;
+        let (out, err) =
+            open().and_then(|out| Ok((out, open()?))).map_err(|error| files::failed("open", &log, &error))?;
         let deployment = &cx.deployment;
         Command::new(&deployment.binary.path)
             .arg("serve")
-            .env(DATA_VARIABLE, &deployment.data)
-            .env(CONFIGURATION_VARIABLE, &deployment.configuration)
-            .env(LINEAGE_VARIABLE, deployment.lineage.as_str())
+            .envs(LocalHost::variables(deployment))
             .current_dir("/")
             .stdin(Stdio::null())
             .stdout(out)

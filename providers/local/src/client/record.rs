@@ -70,7 +70,12 @@ impl Records {
     }
 
     /// Writes a record.
-    pub(crate) fn write(&self, target: &Target, attributes: Attributes, sealed: Option<String>) -> Result<Record, Error> {
+    pub(crate) fn write(
+        &self,
+        target: &Target,
+        attributes: Attributes,
+        sealed: Option<String>,
+    ) -> Result<Record, Error> {
         let record = Record {
             format: FORMAT,
             lineage: self.lineage.clone(),

@@ -161,7 +161,8 @@ impl Functions {
                 public_certificate: text(&record.attributes, "registry_public_certificate")?,
             });
         }
-        let handle: Address = text(&record.attributes, "secret")?.parse().map_err(|_| Error::Invalid("bad handle".into()))?;
+        let handle: Address =
+            text(&record.attributes, "secret")?.parse().map_err(|_| Error::Invalid("bad handle".into()))?;
         let secret = self.records.read(&handle)?.ok_or_else(|| Error::NotFound(handle.to_string()))?.attributes;
         Ok(RegistryRoot {
             url: text(&record.attributes, "url")?,

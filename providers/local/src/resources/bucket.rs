@@ -46,7 +46,12 @@ impl Resource for Bucket {
         &self.0
     }
 
-    async fn read(&self, cx: &Context, target: &Target, _prior: Option<&Attributes>) -> Result<Option<Attributes>, Error> {
+    async fn read(
+        &self,
+        cx: &Context,
+        target: &Target,
+        _prior: Option<&Attributes>,
+    ) -> Result<Option<Attributes>, Error> {
         Ok(read(cx, &target.address)?.filter(|_| directory(cx, target).is_dir()))
     }
 

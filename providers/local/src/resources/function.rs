@@ -24,7 +24,12 @@ const INPUTS: [Setting; 12] = [
     input("secret", SettingType::Text, true, "Handle of the secret that the service is born with."),
     input("registry_url", SettingType::Text, false, "URL of the deployment's registry."),
     input("registry_public_key", SettingType::Text, false, "The key that the registry was provisioned with."),
-    input("registry_public_certificate", SettingType::Text, false, "The certificate that the registry was provisioned with."),
+    input(
+        "registry_public_certificate",
+        SettingType::Text,
+        false,
+        "The certificate that the registry was provisioned with.",
+    ),
     input("settings", SettingType::Any, false, "What the spec says of the service."),
     input("memory_bytes", SettingType::Integer, false, "Memory that it may use; the local host does not enforce it."),
     input("timeout_seconds", SettingType::Integer, false, "Longest run of one call."),
@@ -49,10 +54,11 @@ impl Function {
         let _one = self.host.lock().await;
         let home = Home::new(&cx.deployment.data);
         files::make_directory(home.directory())?;
-        if let Some(running) = home.running()? {
-            if running.binary == cx.deployment.binary.sha256 && home.settings().ok().as_ref() == Some(&self.settings) {
-                return Ok(running);
-            }
+        let as_wanted = |running: &Running| {
+            running.binary == cx.deployment.binary.sha256 && home.settings().ok().as_ref() == Some(&self.settings)
+        };
+        if let Some(running) = home.running()?.filter(as_wanted) {
+            return Ok(running);
         }
         home.stop(cx.clock.as_ref()).await?;
         home.write_settings(&self.settings)?;
@@ -94,12 +100,16 @@ impl Resource for Function {
     }
 
     fn compare(&self, desired: &Attributes, observed: &Attributes) -> Change {
-        let differing: Vec<String> =
-            desired.iter().filter(|(name, value)| observed.get(*name) != Some(value)).map(|(name, _)| name.clone()).collect();
+        let differing: Vec<String> = desired
+            .iter()
+            .filter(|(name, value)| observed.get(*name) != Some(value))
+            .map(|(name, _)| name.clone())
+            .collect();
         if differing.iter().any(|name| name == "service") {
             return Change::Replace(differing);
         }
-        let listens_elsewhere = attributes::text(observed, "listen").is_some_and(|listen| listen != self.settings.listen);
+        let listens_elsewhere =
+            attributes::text(observed, "listen").is_some_and(|listen| listen != self.settings.listen);
         match (differing.is_empty(), listens_elsewhere) {
             (true, false) => Change::None,
             (false, false) => Change::Update(differing),
@@ -107,7 +117,20 @@ impl Resource for Function {
         }
     }
 
-    async fn read(&self, cx: &Context, target: &Target, _prior: Option<&Attributes>) -> Result<Option<Attributes>, Error> {
+    /// A host that starts anew on any free port may get another one.
+    fn unsettled(&self, changed: &[String]) -> Vec<String> {
+        let any_port = self.settings.listen.ends_with(":0");
+        let moves = |name: &String| matches!(name.as_str(), "domain" | "listen") || (any_port && name == "binary");
+        let urls = ["url", "canonical_url"].map(str::to_owned);
+        if changed.iter().any(moves) { urls.to_vec() } else { Vec::new() }
+    }
+
+    async fn read(
+        &self,
+        cx: &Context,
+        target: &Target,
+        _prior: Option<&Attributes>,
+    ) -> Result<Option<Attributes>, Error> {
         Records::of(cx).read(&target.address)?.map(|record| Self::observed(cx, &record.attributes)).transpose()
     }
 
@@ -148,18 +171,24 @@ impl Resource for Function {
             format!("function at {}", attributes::text(function, "url").unwrap_or("?"))
         })?;
         if let Some(running) = Home::new(&cx.deployment.data).running()?.filter(|_| all.is_empty()) {
-            let address = "host/function".parse().map_err(|_| Error::Bug("`host/function` is an address".to_owned()))?;
+            let address =
+                "host/function".parse().map_err(|_| Error::Bug("`host/function` is an address".to_owned()))?;
             all.push(Found { address, description: format!("host process {} at {}", running.pid, running.address) });
         }
         Ok(all)
     }
 
     /// All services share the host's log: its own lines, and those of this service.
-    async fn logs(&self, cx: &Context, _target: &Target, prior: &Attributes, most: usize) -> Result<Vec<String>, Error> {
+    async fn logs(
+        &self,
+        cx: &Context,
+        _target: &Target,
+        prior: &Attributes,
+        most: usize,
+    ) -> Result<Vec<String>, Error> {
         let here = format!("{BASE}{} ", attributes::text(prior, "service").unwrap_or_default());
         let lines = Home::new(&cx.deployment.data).log_lines(usize::MAX)?;
-        let ours: Vec<String> =
-            lines.into_iter().filter(|line| !line.contains(BASE) || line.contains(&here)).collect();
+        let ours: Vec<String> = lines.into_iter().filter(|line| !line.contains(BASE) || line.contains(&here)).collect();
         Ok(ours.into_iter().rev().take(most).rev().collect())
     }
 }
@@ -180,9 +209,9 @@ mod tests {
         assert_eq!(urls(&inputs, &running)[1].1, "localhost");
         let inputs = with(&inputs, [("domain", "identity.example.org".into())]);
         let [url, canonical] = urls(&inputs, &running);
-        assert_eq!((url.1.as_str(), canonical.1.as_str()), (
-            "https://identity.example.org/t/identity",
-            "identity.example.org/t/identity"
-        ));
+        assert_eq!(
+            (url.1.as_str(), canonical.1.as_str()),
+            ("https://identity.example.org/t/identity", "identity.example.org/t/identity")
+        );
     }
 }

@@ -28,7 +28,16 @@ impl Resource for Marker {
         &self.0
     }
 
-    async fn read(&self, _cx: &Context, _target: &Target, prior: Option<&Attributes>) -> Result<Option<Attributes>, Error> {
+    fn unsettled(&self, changed: &[String]) -> Vec<String> {
+        if changed.iter().any(|name| name == "input") { vec!["output".to_owned()] } else { Vec::new() }
+    }
+
+    async fn read(
+        &self,
+        _cx: &Context,
+        _target: &Target,
+        prior: Option<&Attributes>,
+    ) -> Result<Option<Attributes>, Error> {
         Ok(prior.cloned())
     }
 

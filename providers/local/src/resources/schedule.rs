@@ -44,7 +44,12 @@ impl Resource for Schedule {
         &self.0
     }
 
-    async fn read(&self, cx: &Context, target: &Target, _prior: Option<&Attributes>) -> Result<Option<Attributes>, Error> {
+    async fn read(
+        &self,
+        cx: &Context,
+        target: &Target,
+        _prior: Option<&Attributes>,
+    ) -> Result<Option<Attributes>, Error> {
         read(cx, &target.address)
     }
 

@@ -95,7 +95,12 @@ impl Resource for Secret {
         &self.0
     }
 
-    async fn read(&self, cx: &Context, target: &Target, _prior: Option<&Attributes>) -> Result<Option<Attributes>, Error> {
+    async fn read(
+        &self,
+        cx: &Context,
+        target: &Target,
+        _prior: Option<&Attributes>,
+    ) -> Result<Option<Attributes>, Error> {
         read(cx, &target.address)
     }
 

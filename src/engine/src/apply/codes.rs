@@ -10,5 +10,7 @@ pub const UNSOUND_STORE: Code = Code(303);
 pub const NO_ATTRIBUTE: Code = Code(304);
 /// A kind of resource cannot be provided by the provider that the plan names.
 pub const NOT_PROVIDED: Code = Code(305);
+/// A reference came to a sensitive value, of which the state holds only a fingerprint.
+pub const SENSITIVE_REFERENCE: Code = Code(306);
 /// An invariant of ours does not hold.
 pub const BUG: Code = Code(399);

@@ -1,5 +1,5 @@
-use crate::state::{Event, Session, State, StateKey};
 use crate::apply::codes;
+use crate::state::{Event, Session, State, StateKey};
 use acquire_model::ports::draw;
 use acquire_model::{Clock, Diagnostic, Entropy, Lineage, SecretBytes};
 use std::sync::Arc;

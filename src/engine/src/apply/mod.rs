@@ -132,11 +132,7 @@ pub struct Resumed {
 }
 
 /// Reveals secrets of the resources in a state, by asking their providers.
-pub fn secrets(
-    cx: &Context,
-    providers: &dyn Providers,
-    resources: &BTreeMap<Address, Recorded>,
-) -> Arc<dyn Secrets> {
+pub fn secrets(cx: &Context, providers: &dyn Providers, resources: &BTreeMap<Address, Recorded>) -> Arc<dyn Secrets> {
     Vault::new(cx, providers, resources, [])
 }
 

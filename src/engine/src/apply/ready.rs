@@ -4,9 +4,10 @@ use crate::apply::secrets::Held;
 use crate::apply::work::{Cause, Work};
 use crate::apply::{Applier, trouble};
 use crate::plan::call::{Failure, Retry};
+use crate::plan::sensitive::is_fingerprint;
 use crate::plan::{Call, Step};
 use crate::state::{Event, Intent, Recorded};
-use acquire_model::{Action, Attributes, Diagnostic, Resolved};
+use acquire_model::{Action, Attributes, Diagnostic, Reference, Resolved};
 use acquire_provider::{Context, Error, Provider, Target};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -47,18 +48,20 @@ impl<'a> Run<'a> {
     }
 
     fn resolve(&self, step: &Step) -> Result<Attributes, Diagnostic> {
-        let look_up = |reference: &acquire_model::Reference| self.vault.attribute(&reference.address, &reference.attribute);
+        let look_up = |reference: &Reference| self.vault.attribute(&reference.address, &reference.attribute);
         let mut desired = Attributes::new();
         for (name, expression) in &step.desired {
-            match expression.resolve(&look_up) {
-                Resolved::Known(value) => {
-                    desired.insert(name.clone(), value);
+            for reference in expression.references() {
+                match look_up(reference) {
+                    None => return Err(trouble::no_attribute(step, name, reference)),
+                    Some(value) if is_fingerprint(&value) => {
+                        return Err(trouble::sensitive_reference(step, name, reference));
+                    }
+                    Some(_) => {}
                 }
-                Resolved::AfterApply => {
-                    let missing = expression.references().into_iter().find(|reference| look_up(reference).is_none());
-                    let of = missing.map_or((&step.address, name.as_str()), |of| (&of.address, of.attribute.as_str()));
-                    return Err(trouble::no_attribute(step, name, of.0, of.1));
-                }
+            }
+            if let Resolved::Known(value) = expression.resolve(&look_up) {
+                desired.insert(name.clone(), value);
             }
         }
         Ok(desired)

@@ -1,6 +1,6 @@
-use crate::apply::ready::{Ready, recorded};
 use crate::apply::progress::{Event as Told, What};
 use crate::apply::queue::Queue;
+use crate::apply::ready::{Ready, recorded};
 use crate::apply::secrets::{Held, Vault};
 use crate::apply::work::{Broken, Cause, Effect, Seen};
 use crate::apply::{Applier, Journal, Outcome, settle, trouble};
@@ -221,9 +221,9 @@ impl<'a> Run<'a> {
     /// Writes down what was seen after a failure; if nothing was, the step stays in doubt.
     fn look(&mut self, step: &Step, seen: Seen, diagnostic: &Diagnostic, journal: &dyn Journal) {
         match (seen, journal.state().resources.get(&step.address)) {
-            (Seen::Missing, None) => self
-                .pending
-                .push(Event::Failed { address: step.address.clone(), reason: diagnostic.summary.clone() }),
+            (Seen::Missing, None) => {
+                self.pending.push(Event::Failed { address: step.address.clone(), reason: diagnostic.summary.clone() })
+            }
             (Seen::Missing, Some(_)) => self.gone(&step.address),
             (Seen::There(mut attributes), Some(before)) => {
                 sensitive::mask(&mut attributes, &step.sensitive, journal.key());
@@ -272,7 +272,13 @@ impl<'a> Run<'a> {
 
     fn tell(&self, step: &Step, what: What) {
         let at = self.cx.clock.monotonic().saturating_sub(self.began);
-        self.applier.progress.event(&Told { address: step.address.clone(), action: step.action, call: step.call, at, what });
+        self.applier.progress.event(&Told {
+            address: step.address.clone(),
+            action: step.action,
+            call: step.call,
+            at,
+            what,
+        });
     }
 }
 

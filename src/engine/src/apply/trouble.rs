@@ -2,7 +2,7 @@ use crate::apply::codes;
 use crate::apply::work::{Broken, Cause, Seen};
 use crate::plan::call::Failure;
 use crate::plan::{Call, Step};
-use acquire_model::{Address, Diagnostic};
+use acquire_model::{Diagnostic, Reference};
 use acquire_provider::Error;
 
 /// Says what happened to a step that failed.
@@ -19,9 +19,17 @@ pub(super) fn of(step: &Step, broken: &Broken) -> Diagnostic {
 }
 
 /// Says that an attribute is missing which a step needs.
-pub(super) fn no_attribute(step: &Step, input: &str, of: &Address, attribute: &str) -> Diagnostic {
-    let summary = format!("`{of}` has no attribute `{attribute}`, which `{}` needs as `{input}`", step.address);
+pub(super) fn no_attribute(step: &Step, input: &str, Reference { address, attribute }: &Reference) -> Diagnostic {
+    let summary = format!("`{address}` has no attribute `{attribute}`, which `{}` needs as `{input}`", step.address);
     placed(Diagnostic::error(codes::NO_ATTRIBUTE, summary).hint("correct the reference and apply again"), step)
+}
+
+/// Says that an attribute is sensitive which a step needs.
+pub(super) fn sensitive_reference(step: &Step, input: &str, of: &Reference) -> Diagnostic {
+    let what = format!("`{}.{}`, which `{}` needs as `{input}`", of.address, of.attribute, step.address);
+    let mistake =
+        Diagnostic::error(codes::SENSITIVE_REFERENCE, format!("{what}, is sensitive and not kept for others"));
+    placed(mistake.hint("use the variable itself in both places, and apply again"), step)
 }
 
 /// Says that nobody provides what a step is about.

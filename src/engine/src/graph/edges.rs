@@ -144,7 +144,8 @@ pub(super) fn check_size(draft: &mut Draft) {
 /// Makes a need of everything that an input refers to.
 pub(super) fn connect_references(draft: &mut Draft) {
     for node in draft.nodes.values_mut() {
-        let referred = node.desired.values().flat_map(Expression::references).map(|reference| reference.address.clone());
+        let referred =
+            node.desired.values().flat_map(Expression::references).map(|reference| reference.address.clone());
         node.needs.extend(referred);
     }
 }
@@ -157,12 +158,13 @@ pub(super) fn connect_owners(draft: &mut Draft) {
     }
     for (name, resource) in &draft.spec.resources {
         let Some(node) = draft.nodes.get_mut(&Address::new(name.clone(), resource.kind.clone())) else { continue };
-        for owner in &resource.needs {
+        for (position, owner) in resource.needs.iter().enumerate() {
             match owned.get(owner) {
                 Some(addresses) => node.needs.extend(addresses.iter().cloned()),
                 None => {
                     let summary = format!("`{name}` needs `{owner}`, which this spec does not have");
-                    let span = draft.spec.origins.get(&format!("resources.{name}.needs")).or(node.origin.as_ref());
+                    let span =
+                        draft.spec.origins.get(&format!("resources.{name}.needs.{position}")).or(node.origin.as_ref());
                     let mistake = Diagnostic::error(codes::NEEDS_NOTHING, summary)
                         .hint("name a service or a plain resource of this spec");
                     draft.mistakes.push(placed(mistake, node, span, "needed here"));
@@ -175,7 +177,8 @@ pub(super) fn connect_owners(draft: &mut Draft) {
 /// Refuses references to resources that are not there.
 pub(super) fn check_needs(draft: &mut Draft) {
     let missing = |node: &Node| -> Vec<(String, Address)> {
-        let inputs = node.desired.iter().flat_map(|(name, value)| value.references().into_iter().map(move |r| (name, r)));
+        let inputs =
+            node.desired.iter().flat_map(|(name, value)| value.references().into_iter().map(move |r| (name, r)));
         let absent = inputs.filter(|(_, reference)| !draft.nodes.contains_key(&reference.address));
         absent.map(|(name, reference)| (name.clone(), reference.address.clone())).collect()
     };

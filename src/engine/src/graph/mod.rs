@@ -93,6 +93,5 @@ pub fn expand(spec: &Spec, options: &ExpandOptions) -> Result<Graph, Vec<Diagnos
     draft.finish()
 }
 
-
 #[cfg(test)]
 mod tests;

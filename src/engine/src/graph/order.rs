@@ -94,11 +94,13 @@ mod tests {
     }
 
     fn acyclic() -> impl Strategy<Value = Vec<Vec<usize>>> {
-        proptest::collection::vec(proptest::collection::vec(any::<prop::sample::Index>(), 0..5), 0..60).prop_map(|graph| {
-            let needs = |thing: usize, of: &Vec<prop::sample::Index>| {
-                if thing == 0 { Vec::new() } else { of.iter().map(|need| need.index(thing)).collect() }
-            };
-            graph.iter().enumerate().map(|(thing, of)| needs(thing, of)).collect()
-        })
+        proptest::collection::vec(proptest::collection::vec(any::<prop::sample::Index>(), 0..5), 0..60).prop_map(
+            |graph| {
+                let needs = |thing: usize, of: &Vec<prop::sample::Index>| {
+                    if thing == 0 { Vec::new() } else { of.iter().map(|need| need.index(thing)).collect() }
+                };
+                graph.iter().enumerate().map(|(thing, of)| needs(thing, of)).collect()
+            },
+        )
     }
 }

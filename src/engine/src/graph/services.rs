@@ -56,7 +56,7 @@ impl Expansion<'_> {
     }
 
     fn key(&self) -> Inputs {
-        let paths = self.paths(&["keys.rotate"], &["defaults.keys.rotate"]);
+        let paths = self.paths(&["rotate"], &["defaults.keys.rotate"]);
         Inputs::default().written("rotate_seconds", json!(self.service.rotate_seconds).into(), paths)
     }
 
@@ -65,23 +65,25 @@ impl Expansion<'_> {
     }
 
     fn function(&self) -> Inputs {
-        let settings: Vec<&str> = self.service.settings.keys().map(String::as_str).collect();
+        let written: Vec<&str> = self.service.settings.keys().map(String::as_str).collect();
+        let rotate = [("rotate_seconds".to_owned(), json!(self.service.rotate_seconds).into())];
+        let settings = self.service.settings.clone().into_iter().chain(rotate).collect();
         let inputs = Inputs::default()
             .literal("service", json!(self.of))
             .literal("binary", json!(self.binary))
             .with("bucket", output(self.of, Part::Bucket, "location"))
             .with("key", output(self.of, Part::Key, "handle"))
             .with("secret", output(self.of, Part::Secret, "handle"))
-            .written("settings", Expression::Object(self.service.settings.clone()), self.paths(&settings, &[]))
+            .written("settings", Expression::Object(settings), self.paths(&written, &[]))
             .written(
                 "memory_bytes",
                 json!(self.service.memory_bytes).into(),
-                self.paths(&["function.memory"], &["defaults.function.memory"]),
+                self.paths(&["memory"], &["defaults.function.memory"]),
             )
             .written(
                 "timeout_seconds",
                 json!(self.service.timeout_seconds).into(),
-                self.paths(&["function.timeout"], &["defaults.function.timeout"]),
+                self.paths(&["timeout"], &["defaults.function.timeout"]),
             );
         let inputs = match &self.service.domain {
             Some(domain) => inputs.written("domain", json!(domain).into(), self.paths(&["domain"], &[])),

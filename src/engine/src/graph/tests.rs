@@ -40,34 +40,39 @@ fn a_service_comes_to_the_resources_of_the_table() {
     assert_eq!(inputs(&graph, "identity/bucket"), ["name = \"identity\"", "versioning = false"]);
     assert_eq!(inputs(&graph, "identity/secret"), ["admin_username = \"admin\"", "service = \"identity\""]);
     assert_eq!(inputs(&graph, "identity/key"), ["rotate_seconds = 86400"]);
-    assert_eq!(inputs(&graph, "identity/function"), [
-        "binary = \"b1\"",
-        "bucket = → identity/bucket.location",
-        "key = → identity/key.handle",
-        "memory_bytes = 536870912",
-        "registry_public_certificate = → registry/secret.public_certificate",
-        "registry_public_key = → registry/secret.public_key",
-        "registry_url = → registry/function.url",
-        "secret = → identity/secret.handle",
-        "service = \"identity\"",
-        "settings = ",
-        "timeout_seconds = 60",
-    ]);
+    assert_eq!(
+        inputs(&graph, "identity/function"),
+        [
+            "binary = \"b1\"",
+            "bucket = → identity/bucket.location",
+            "key = → identity/key.handle",
+            "memory_bytes = 536870912",
+            "registry_public_certificate = → registry/secret.public_certificate",
+            "registry_public_key = → registry/secret.public_key",
+            "registry_url = → registry/function.url",
+            "secret = → identity/secret.handle",
+            "service = \"identity\"",
+            "settings = ",
+            "timeout_seconds = 60",
+        ]
+    );
     assert!(!node(&graph, "registry/function").desired.contains_key("registry_url"));
-    assert_eq!(inputs(&graph, "identity/schedule"), [
-        "every_seconds = 60",
-        "function = → identity/function.url",
-        "service = \"identity\""
-    ]);
-    assert_eq!(inputs(&graph, "identity/registration"), [
-        "public_certificate = → identity/secret.public_certificate",
-        "public_key = → identity/secret.public_key",
-        "registry_public_certificate = → registry/secret.public_certificate",
-        "registry_public_key = → registry/secret.public_key",
-        "registry_url = → registry/function.url",
-        "service = \"identity\"",
-        "url = → identity/function.url",
-    ]);
+    assert_eq!(
+        inputs(&graph, "identity/schedule"),
+        ["every_seconds = 60", "function = → identity/function.url", "service = \"identity\""]
+    );
+    assert_eq!(
+        inputs(&graph, "identity/registration"),
+        [
+            "public_certificate = → identity/secret.public_certificate",
+            "public_key = → identity/secret.public_key",
+            "registry_public_certificate = → registry/secret.public_certificate",
+            "registry_public_key = → registry/secret.public_key",
+            "registry_url = → registry/function.url",
+            "service = \"identity\"",
+            "url = → identity/function.url",
+        ]
+    );
 }
 
 #[test]
@@ -120,7 +125,10 @@ fn settings_may_refer_to_what_other_services_give() {
     identity.settings.insert("home".to_owned(), reference("registry/function.url"));
     assert_eq!(
         node(&graph(&spec), "identity/function").desired["settings"],
-        Expression::Object(BTreeMap::from([("home".to_owned(), reference("registry/function.url"))]))
+        Expression::Object(BTreeMap::from([
+            ("home".to_owned(), reference("registry/function.url")),
+            ("rotate_seconds".to_owned(), literal(86_400)),
+        ]))
     );
 }
 
@@ -134,15 +142,18 @@ fn plain_resources_need_their_owners_whole() {
     ]);
     spec.resources = plain.resources;
     let graph = graph(&spec);
-    assert_eq!(needs(&graph, "m1/marker"), [
-        "backups/bucket",
-        "registry/bucket",
-        "registry/function",
-        "registry/key",
-        "registry/registration",
-        "registry/schedule",
-        "registry/secret"
-    ]);
+    assert_eq!(
+        needs(&graph, "m1/marker"),
+        [
+            "backups/bucket",
+            "registry/bucket",
+            "registry/function",
+            "registry/key",
+            "registry/registration",
+            "registry/schedule",
+            "registry/secret"
+        ]
+    );
     assert_eq!(needs(&graph, "m2/marker"), ["m1/marker"]);
     assert_eq!(node(&graph, "m1/marker").desired["input"], Expression::Literal(json!("v")));
     assert_eq!(node(&graph, "m1/marker").service, None);

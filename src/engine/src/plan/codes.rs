@@ -14,5 +14,7 @@ pub const DATA_WOULD_GO: Code = Code(114);
 pub const STALE: Code = Code(115);
 /// A plan is of a format that this binary does not know.
 pub const UNKNOWN_FORMAT: Code = Code(116);
+/// A reference leads to a sensitive value, of which the state holds only a fingerprint.
+pub const SENSITIVE_REFERENCE: Code = Code(117);
 /// An invariant of planning does not hold.
 pub const BUG: Code = Code(199);

@@ -1,6 +1,6 @@
 use crate::graph::{Graph, Node};
 use crate::plan::refresh::{self, Observed};
-use crate::plan::sensitive::{mask, show};
+use crate::plan::sensitive::{is_fingerprint, mask, show};
 use crate::plan::{AttributeChange, Data, Options, Shown, codes, reason};
 use crate::state::{Intent, Recorded, State};
 use acquire_model::{Address, Attributes, Diagnostic, ProviderName, Reference, Resolved};
@@ -150,20 +150,24 @@ fn check_reference(
     reference: &Reference,
     prospects: &Prospects<'_>,
 ) -> Result<(), Diagnostic> {
-    match prospects.get(&reference.address) {
-        Some(Prospect::Settled(attributes)) if !attributes.contains_key(&reference.attribute) => {
-            let names: Vec<&str> = attributes.keys().map(String::as_str).collect();
-            let summary = format!("`{}` has no attribute `{}`", reference.address, reference.attribute);
-            let mistake = Diagnostic::error(codes::NO_ATTRIBUTE, summary)
-                .address(&node.address)
-                .detail(format!("It has: {}.", names.join(", ")));
-            Err(match node.origins.get(input).or(node.origin.as_ref()) {
-                Some(span) => mistake.at(span.clone(), format!("its `{input}` refers to it")),
-                None => mistake,
-            })
+    let Reference { address, attribute } = reference;
+    let mistake = match (certain(reference, prospects), prospects.get(address)) {
+        (Some(value), _) if is_fingerprint(value) => {
+            let summary = format!("`{address}.{attribute}` is sensitive, and so it is not kept for others");
+            Diagnostic::error(codes::SENSITIVE_REFERENCE, summary).hint("use the variable itself in both places")
         }
-        _ => Ok(()),
-    }
+        (None, Some(Prospect::Settled(attributes))) => {
+            let names: Vec<&str> = attributes.keys().map(String::as_str).collect();
+            Diagnostic::error(codes::NO_ATTRIBUTE, format!("`{address}` has no attribute `{attribute}`"))
+                .detail(format!("It has: {}.", names.join(", ")))
+        }
+        _ => return Ok(()),
+    };
+    let mistake = mistake.address(&node.address);
+    Err(match node.origins.get(input).or(node.origin.as_ref()) {
+        Some(span) => mistake.at(span.clone(), format!("its `{input}` refers to it")),
+        None => mistake,
+    })
 }
 
 fn fate(subject: &Subject<'_>, resource: &dyn Resource) -> (Fate, Vec<String>) {
@@ -179,7 +183,7 @@ fn fate(subject: &Subject<'_>, resource: &dyn Resource) -> (Fate, Vec<String>) {
     };
     let fixed = |name: &&String| resource.declaration().fixed.contains(&name.as_str());
     let fate = match (fate, subject.recorded) {
-        _ if subject.open.iter().any(|name| fixed(name)) => Fate::Replaced,
+        _ if subject.open.iter().any(fixed) => Fate::Replaced,
         (Fate::Replaced, _) => Fate::Replaced,
         // A create in doubt whose thing is there: it is created again with the same token, which finishes it.
         (_, None) => return create(),
@@ -250,16 +254,13 @@ impl Subject<'_> {
     fn change(&self, name: &str) -> AttributeChange {
         if let (PROVIDER, Some(before), false) = (name, self.provider(), self.node.desired.contains_key(name)) {
             let shown = |provider: &ProviderName| Shown::Known(provider.as_str().into());
-            return AttributeChange {
-                name: name.to_owned(),
-                before: shown(before),
-                after: shown(&self.node.provider),
-            };
+            return AttributeChange { name: name.to_owned(), before: shown(before), after: shown(&self.node.provider) };
         }
         let sensitive = self.node.sensitive.contains(name);
         let before = self.observed.filter(|_| self.recorded.is_some()).and_then(|observed| observed.get(name));
         let after = match self.wanted.get(name) {
-            None if self.open.iter().any(|open| *open == name) => Shown::AfterApply,
+            // Known later, or an output that the provider says must change.
+            None => Shown::AfterApply,
             value => show(value, sensitive),
         };
         AttributeChange { name: name.to_owned(), before: show(before, sensitive), after }

@@ -65,10 +65,17 @@ pub(super) fn everything(state: &State) -> Vec<Doomed<'_>> {
 }
 
 /// Everything that the spec does not have any more.
-pub(super) fn removed<'a>(state: &'a State, is_wanted: impl Fn(&Address) -> bool, observed: &'a Observed) -> Vec<Doomed<'a>> {
+pub(super) fn removed<'a>(
+    state: &'a State,
+    is_wanted: impl Fn(&Address) -> bool,
+    observed: &'a Observed,
+) -> Vec<Doomed<'a>> {
     let gone = everything(state).into_iter().filter(|doomed| !is_wanted(doomed.address));
-    gone.map(|doomed| Doomed { prior: observed.get(doomed.address).and_then(Option::as_ref).or(doomed.prior), ..doomed })
-        .collect()
+    gone.map(|doomed| Doomed {
+        prior: observed.get(doomed.address).and_then(Option::as_ref).or(doomed.prior),
+        ..doomed
+    })
+    .collect()
 }
 
 /// Spares what holds data, unless told otherwise, and whatever the spared needs.
@@ -137,7 +144,9 @@ pub(super) fn connect_makes(drafted: &mut [Step], state: &State) {
             let used = used.filter(|need| !early.contains(*need));
             edges.extend(used.filter_map(|need| Some((*removals.get(need)?, place))));
         }
-        if let (Call::Create, Some(delete), false) = (step.call, replaced.get(&step.address), early.contains(&step.address)) {
+        if let (Call::Create, Some(delete), false) =
+            (step.call, replaced.get(&step.address), early.contains(&step.address))
+        {
             edges.extend(step.dependencies.iter().filter_map(|need| Some((*delete, *makes.get(need)?))));
         }
     }

@@ -26,9 +26,7 @@ pub use destroy::destroy;
 use crate::graph::Graph;
 use crate::plan::decide::{Facts, Fate};
 use crate::state::{State, StateKey};
-use acquire_model::{
-    Action, Address, Attributes, Diagnostic, Expression, Lineage, ProviderName, ServiceType, Span,
-};
+use acquire_model::{Action, Address, Attributes, Diagnostic, Expression, Lineage, ProviderName, ServiceType, Span};
 use acquire_provider::{Context, Providers};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -1,5 +1,5 @@
 use crate::plan::decide::{Facts, Fate, Prospect, Prospects, Subject};
-use acquire_model::{Address, Reference};
+use acquire_model::{Address, Expression, Reference};
 
 /// What a resource is given as a reason when everything goes.
 pub(super) const DESTROYED: &str = "everything is destroyed";
@@ -65,8 +65,12 @@ fn cause(facts: Facts<'_>, subject: &Subject<'_>, name: &str, prospects: &Prospe
     if name == "binary" {
         return Some("binary changed".to_owned());
     }
-    let references = subject.node.desired.get(name).map(|expression| expression.references()).unwrap_or_default();
-    references.iter().find_map(|reference| behind(facts, reference, prospects))
+    let expression = subject.node.desired.get(name)?;
+    let behind = expression.references().into_iter().find_map(|reference| behind(facts, reference, prospects));
+    match (behind, expression) {
+        (None, Expression::Reference(of)) => Some(format!("{name} follows {}.{}", of.address, of.attribute)),
+        (behind, _) => behind,
+    }
 }
 
 /// What happened to the resource that a reference leads to, if anything did.

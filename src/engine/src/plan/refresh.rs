@@ -127,13 +127,12 @@ pub(crate) fn provider(
 }
 
 /// Returns a provider's resource of an address' kind, or says that it has none.
-pub(crate) fn resource<'a>(
-    provider: &'a dyn Provider,
-    address: &Address,
-) -> Result<&'a dyn Resource, Diagnostic> {
+pub(crate) fn resource<'a>(provider: &'a dyn Provider, address: &Address) -> Result<&'a dyn Resource, Diagnostic> {
     let kind = address.kind();
     provider.resource(kind).ok_or_else(|| {
         let summary = format!("the provider `{}` has no resources of the kind `{kind}`", provider.name());
-        Diagnostic::error(codes::NO_KIND, summary).address(address).hint(format!("place `{address}` with another provider"))
+        Diagnostic::error(codes::NO_KIND, summary)
+            .address(address)
+            .hint(format!("place `{address}` with another provider"))
     })
 }

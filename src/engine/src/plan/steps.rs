@@ -8,11 +8,7 @@ use acquire_model::{Action, Address, Diagnostic, Lineage};
 use std::collections::BTreeMap;
 
 /// Writes the program: what is made and changed, then what is removed, each step after those it needs.
-pub(super) fn steps(
-    decisions: &[Decided<'_>],
-    removed: &[Doomed<'_>],
-    state: &State,
-) -> Result<Vec<Step>, Diagnostic> {
+pub(super) fn steps(decisions: &[Decided<'_>], removed: &[Doomed<'_>], state: &State) -> Result<Vec<Step>, Diagnostic> {
     let mut drafted: Vec<Step> = Vec::new();
     for decided in decisions {
         draft(decided, state, &mut drafted);

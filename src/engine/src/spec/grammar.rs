@@ -201,7 +201,8 @@ pub(super) fn variables() -> Shape {
 }
 
 fn state() -> Table {
-    let description = "A directory, relative to the spec; by default `.acquire/<name>/state`, with the environment after the name.";
+    let description =
+        "A directory, relative to the spec; by default `.acquire/<name>/state`, with the environment after the name.";
     Table::new("`state`", vec![Field::new("home", Shape::Text, description)])
 }
 

@@ -35,13 +35,8 @@ const KINDS: [(&str, &[Output], &[&str], bool); 8] = [
     ("marker", &[Output::Echo("output", "input"), Output::Fresh("id")], &["fixed"], false),
 ];
 
-const ANY_INPUT: Setting = Setting {
-    name: "input",
-    holds: SettingType::Any,
-    words: &[],
-    required: false,
-    description: "What it holds.",
-};
+const ANY_INPUT: Setting =
+    Setting { name: "input", holds: SettingType::Any, words: &[], required: false, description: "What it holds." };
 
 /// One kind of an in-memory provider.
 pub(super) struct MemoryResource {

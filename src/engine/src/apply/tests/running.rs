@@ -185,7 +185,10 @@ fn a_stale_plan_is_refused_and_does_nothing() {
     bench.converge(&chain());
     let effects = bench.world.effects().len();
     let refused = bench.run(&plan).refused.unwrap();
-    assert_eq!((refused.code, refused.summary.as_str()), (plan::codes::STALE, "the state has changed since this plan was made"));
+    assert_eq!(
+        (refused.code, refused.summary.as_str()),
+        (plan::codes::STALE, "the state has changed since this plan was made")
+    );
 
     let fresh = bench.plan(&spec(&[]));
     bench.settings.spec_digest = Some("another".to_owned());
@@ -290,7 +293,10 @@ fn an_update_in_doubt_is_not_called_drift() {
     bench.faults.clear();
     let plan = bench.plan(&with(2));
     assert!(plan.drift.is_empty());
-    assert_eq!((plan.steps[0].call, plan.steps[0].reason.as_str()), (Call::Record, "a run that was cut off is written down"));
+    assert_eq!(
+        (plan.steps[0].call, plan.steps[0].reason.as_str()),
+        (Call::Record, "a run that was cut off is written down")
+    );
     bench.converge(&with(2));
 }
 
@@ -333,6 +339,18 @@ fn sensitive_values_are_not_in_the_state_and_are_still_compared() {
     bench.world.tamper(&address("a/marker"), "input", "canary-3".into());
     assert_eq!(bench.plan(&with("canary-2")).steps[0].reason, "somebody changed it outside");
     assert_eq!(bench.journal.key().fingerprint("x"), bench.journal.key().fingerprint("x"));
+}
+
+#[test]
+fn a_fingerprint_is_never_taken_for_the_value() {
+    let mut bench = Bench::new();
+    bench.expand.sensitive.insert("resources.a.input".to_owned());
+    let wanted = spec(&[
+        ("a", marker(&[("input", literal("canary"))], &[])),
+        ("b", marker(&[("input", reference("a/marker.output"))], &[])),
+    ]);
+    assert_eq!(code(&bench.apply(&wanted)), ("b/marker".to_owned(), codes::SENSITIVE_REFERENCE));
+    assert_eq!(bench.try_plan(&wanted).unwrap_err()[0].code, plan::codes::SENSITIVE_REFERENCE);
 }
 
 #[test]

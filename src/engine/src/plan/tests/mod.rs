@@ -103,7 +103,14 @@ fn dependants_that_are_replaced_too_go_first_and_come_last() {
         ])
     };
     bench.converge(&chain(1));
-    let expected = ["delete c/marker", "delete b/marker", "delete a/marker", "create a/marker", "create b/marker", "create c/marker"];
+    let expected = [
+        "delete c/marker",
+        "delete b/marker",
+        "delete a/marker",
+        "create a/marker",
+        "create b/marker",
+        "create c/marker",
+    ];
     assert_eq!(order(&bench.plan(&chain(2))), expected);
     bench.converge(&chain(2));
 }
@@ -187,6 +194,19 @@ fn a_dependant_of_what_changed_outside_follows_it() {
 }
 
 #[test]
+fn a_dependant_that_was_left_behind_follows_what_it_refers_to() {
+    let mut bench = Bench::new();
+    bench
+        .converge(&spec(&[("a", marker(&[("input", literal(2))], &[])), ("b", marker(&[("input", literal(1))], &[]))]));
+    let next = spec(&[
+        ("a", marker(&[("input", literal(2))], &[])),
+        ("b", marker(&[("input", reference("a/marker.output"))], &[])),
+    ]);
+    let plan = bench.plan(&next);
+    assert_eq!(text(&plan), "~ b/marker: input follows a/marker.output (line 2)\n    input: 1 → 2");
+}
+
+#[test]
 fn a_new_binary_updates_every_function_and_nothing_else() {
     let mut bench = Bench::new();
     let all = services(&[ServiceType::Registry, ServiceType::Identity]);
@@ -218,7 +238,8 @@ fn a_move_to_another_provider_is_a_replacement() {
 #[test]
 fn data_stays_when_it_leaves_the_spec_and_is_never_replaced_unasked() {
     let mut bench = Bench::new();
-    let with = |name: &str| spec(&[("m", marker(&[], &[])), ("b", plain("bucket", &[("name", literal(name))], &["m"]))]);
+    let with =
+        |name: &str| spec(&[("m", marker(&[], &[])), ("b", plain("bucket", &[("name", literal(name))], &["m"]))]);
     bench.converge(&with("x"));
     bench.options.data = Data::Keep;
     let plan = bench.plan(&spec(&[]));
