@@ -72,10 +72,11 @@ impl Host for LocalHost {
     async fn serve(&self, open: Arc<dyn OpenService>) -> Result<(), Error> {
         let data = PathBuf::from(self.variable(DATA_VARIABLE)?);
         let home = Home::new(&data);
-        // Held until the process ends: whoever gets it knows that the host is gone.
-        let _lock = home.lock()?.ok_or_else(|| {
+        let lock = home.lock()?.ok_or_else(|| {
             Error::Conflict(format!("another host runs this deployment already ({})", home.directory().display()))
         })?;
+        // Given back by the kernel when the process has ended, and not before: whoever gets it knows that the host is gone.
+        std::mem::forget(lock);
         // A session of its own: closing the operator's terminal does not end it. It may be one already.
         let _ = rustix::process::setsid();
         let settings = home.settings()?;
