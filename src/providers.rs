@@ -3,6 +3,7 @@
 use acquire_client::{Http, Transport};
 use acquire_model::spec::ProviderDeclaration;
 use acquire_model::{Attributes, Clock, Entropy, Environment, ProviderName};
+use acquire_provider::faults::{Faults, Faulty};
 use acquire_provider::{Deployment, Error, Host, OpenService, Provider, Providers, Verify};
 use acquire_services::Services;
 use acquire_trust::Trust;
@@ -19,13 +20,19 @@ pub struct BuiltIn {
 }
 
 impl BuiltIn {
-    /// Makes them for one run.
+    /// Makes them for one run. `faults` (the variable `ACQUIRE_FAULTS`, for tests) makes calls to clouds go wrong.
     ///
     /// # Errors
     /// If the settings of one cannot work.
-    pub fn new(settings: &Settings) -> Result<Self, Error> {
+    pub fn new(settings: &Settings, faults: Option<&str>) -> Result<Self, Error> {
         let trust = Arc::new(Trust::new(transport()?)?);
         let mut providers = clouds(settings)?;
+        if let Some(text) = faults {
+            let faults: Arc<Faults> =
+                Arc::new(text.parse().map_err(|error| Error::Invalid(format!("ACQUIRE_FAULTS: {error}")))?);
+            let faulty = |provider| Arc::new(Faulty::new(provider, faults.clone())) as Arc<dyn Provider>;
+            providers = providers.into_iter().map(faulty).collect();
+        }
         providers.push(trust.clone());
         let providers = providers.into_iter().map(|provider| (provider.name().clone(), provider)).collect();
         Ok(Self { providers, trust })

@@ -33,7 +33,7 @@ impl Operation {
         let project = Project::open(world, positional)?;
         tell(&render::diagnostics(&project.decoded.warnings, world.terminal.colour_err));
         let binary = system::running_binary().map_err(|error| vec![error])?;
-        let providers = project.providers()?;
+        let providers = project.providers(world)?;
         Ok(Self { project, binary, providers })
     }
 

@@ -131,7 +131,7 @@ impl Project {
     ///
     /// # Errors
     /// If the settings of one cannot work.
-    pub fn providers(&self) -> Result<BuiltIn, Vec<Diagnostic>> {
+    pub fn providers(&self, world: &World) -> Result<BuiltIn, Vec<Diagnostic>> {
         let mut settings = Settings::new();
         for (provider, expressions) in &self.decoded.spec.providers {
             let values = expressions.iter().map(|(name, expression)| match expression.resolve(&|_| None) {
@@ -142,7 +142,8 @@ impl Project {
             let values = values.map_err(|problem| vec![Diagnostic::error(codes::PROVIDER, problem)])?;
             settings.insert(provider.clone(), values);
         }
-        BuiltIn::new(&settings).map_err(|error| vec![Diagnostic::error(codes::PROVIDER, error.to_string())])
+        let faults = world.environment.variable("ACQUIRE_FAULTS");
+        BuiltIn::new(&settings, faults).map_err(|error| vec![Diagnostic::error(codes::PROVIDER, error.to_string())])
     }
 
     /// Makes what every call to a provider is given, with the secrets of the state.

@@ -91,6 +91,28 @@ fn a_wrong_passphrase_is_told() {
     assert!(right.stdout.contains("No changes."), "{right}");
 }
 
+#[test]
+fn a_failed_step_stops_what_needs_it_keeps_the_rest_and_is_resumed() {
+    let sandbox = Sandbox::new(MARKERS);
+    let run = sandbox.run_with(&["apply", "--yes"], &[("ACQUIRE_FAULTS", "b/marker:create=fail")]);
+    assert_eq!(run.code, 3, "{run}");
+    assert!(run.stderr.contains("b/marker") && run.stderr.contains("1 added"), "{run}");
+    let plan = sandbox.good(&["plan"]).stdout;
+    assert!(plan.contains("Plan: 1 to add"), "what was made is kept: {plan}");
+    sandbox.good(&["apply", "--yes"]);
+    assert!(sandbox.good(&["plan"]).stdout.contains("No changes."));
+}
+
+#[test]
+fn a_lost_reply_makes_nothing_twice() {
+    let sandbox = Sandbox::new("version: 1\nname: demo\nservices: {}\nresources: { b: { kind: bucket } }\n");
+    let run = sandbox.run_with(&["apply", "--yes"], &[("ACQUIRE_FAULTS", "b/bucket:create=lost-reply")]);
+    assert_eq!(run.code, 0, "{run}");
+    let buckets: Vec<_> = fs::read_dir(sandbox.data().join("buckets")).unwrap().collect();
+    assert_eq!(buckets.len(), 1);
+    assert!(sandbox.good(&["plan"]).stdout.contains("No changes."));
+}
+
 fn copy(from: &std::path::Path, to: &std::path::Path) {
     fs::create_dir_all(to).unwrap();
     for file in Sandbox::files(from) {
