@@ -8,7 +8,10 @@ use acquire_provider::{Deployment, Error, Host, OpenService, Provider, Providers
 use acquire_services::Services;
 use acquire_trust::Trust;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
+
+use crate::system;
 
 /// What the spec says of the providers.
 pub type Settings = BTreeMap<ProviderName, Attributes>;
@@ -78,12 +81,21 @@ pub fn hosts(
     environment: &Arc<Environment>,
     clock: &Arc<dyn Clock>,
     entropy: &Arc<dyn Entropy>,
-    binary: &str,
+    program: &Path,
 ) -> Vec<Box<dyn Host>> {
     vec![
         #[cfg(feature = "local")]
-        Box::new(acquire_local::LocalHost::new(environment.clone(), clock.clone(), entropy.clone(), binary.to_owned())),
+        Box::new(acquire_local::LocalHost::new(
+            environment.clone(),
+            clock.clone(),
+            entropy.clone(),
+            acquire_local::Program { path: program.to_owned(), digest },
+        )),
     ]
+}
+
+fn digest(program: &Path) -> Result<String, Error> {
+    Ok(system::binary(program).map_err(|error| Error::Unavailable(error.summary))?.sha256)
 }
 
 /// The environment in which a process is the local host of a deployment.

@@ -6,7 +6,7 @@ use acquire_provider::Binary;
 use async_trait::async_trait;
 use sha2::{Digest, Sha256};
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -53,14 +53,21 @@ impl Entropy for SystemEntropy {
     }
 }
 
+/// Where the running binary is.
+///
+/// # Errors
+/// If the system does not tell.
+pub fn program() -> Result<PathBuf, Diagnostic> {
+    std::env::current_exe()
+        .map_err(|error| Diagnostic::error(codes::BINARY, format!("cannot tell which binary this is: {error}")))
+}
+
 /// The running binary and its digest.
 ///
 /// # Errors
 /// If it cannot be read, as when it was deleted while it runs.
 pub fn running_binary() -> Result<Binary, Diagnostic> {
-    let path = std::env::current_exe()
-        .map_err(|error| Diagnostic::error(codes::BINARY, format!("cannot tell which binary this is: {error}")))?;
-    binary(&path)
+    binary(&program()?)
 }
 
 /// A binary and its digest.

@@ -17,7 +17,7 @@ use functions::Functions;
 use futures::future::OptionFuture;
 use futures::{StreamExt, TryStreamExt};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -35,18 +35,27 @@ pub struct LocalHost {
     environment: Arc<Environment>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
-    binary: String,
+    program: Program,
+}
+
+/// The running program, whose digest is computed only when it is not known yet.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Computes its SHA-256, lower-case hex.
+    pub digest: fn(&Path) -> Result<String, Error>,
 }
 
 impl LocalHost {
-    /// Makes the host; `binary` is the SHA-256 of the running binary.
+    /// Makes the host.
     pub fn new(
         environment: Arc<Environment>,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
-        binary: String,
+        program: Program,
     ) -> Self {
-        Self { environment, clock, entropy, binary }
+        Self { environment, clock, entropy, program }
     }
 
     /// The variables that make a process the host of a deployment, for `serve --foreground`.
@@ -84,13 +93,14 @@ impl Host for LocalHost {
         let acceptor = tls::acceptor(&settings)?;
         let address = listener.local_addr().map_err(|error| Error::Unavailable(error.to_string()))?;
         let scheme = if acceptor.is_some() { "https" } else { "http" };
+        let binary = home.digest(&self.program.path, self.program.digest)?;
         let functions = Functions::new(functions::Parts {
             data,
             configuration: PathBuf::from(self.variable(CONFIGURATION_VARIABLE)?),
             lineage: self.variable(LINEAGE_VARIABLE)?.to_owned().try_into().map_err(Error::Invalid)?,
             clock: self.clock.clone(),
             entropy: self.entropy.clone(),
-            binary: self.binary.clone(),
+            binary: binary.clone(),
             body_bytes_max: BODY_BYTES_MAX,
             open,
         });
@@ -100,7 +110,7 @@ impl Host for LocalHost {
             pid: std::process::id(),
             address: address.to_string(),
             scheme: scheme.to_owned(),
-            binary: self.binary.clone(),
+            binary,
         })?;
         let timers = tokio::spawn(sweep_when_due(functions.clone(), self.clock.clone()));
         let outcome = serve(listener, acceptor, functions, self.clock.clone()).await;

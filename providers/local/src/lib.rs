@@ -16,5 +16,5 @@ mod resources;
 /// A directory as an object store.
 mod store;
 
-pub use host::LocalHost;
+pub use host::{LocalHost, Program};
 pub use provider::LocalProvider;

@@ -23,8 +23,8 @@ pub async fn run(world: &World, args: &Args) -> Result<Exit, Vec<Diagnostic>> {
     let failed = |error: Error| vec![Diagnostic::error(codes::PROVIDER, error.to_string())];
     let environment = if args.foreground { foreground(world)? } else { world.environment.clone() };
     tracing_subscriber::fmt().with_ansi(false).with_target(false).with_writer(std::io::stderr).init();
-    let binary = system::running_binary().map_err(|error| vec![error])?;
-    let hosts = providers::hosts(&environment, &world.clock, &world.entropy, &binary.sha256);
+    let program = system::program().map_err(|error| vec![error])?;
+    let hosts = providers::hosts(&environment, &world.clock, &world.entropy, &program);
     let Some(host) = hosts.iter().find(|host| host.detect(&environment)) else {
         let error = Diagnostic::error(codes::NO_HOST, "no host that this binary knows started this process")
             .hint("`acquire apply` starts the services of a spec on this machine");

@@ -5,7 +5,7 @@ use acquire_provider::{Context, Error};
 use rustix::process::{Pid, Signal, kill_process};
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions, TryLockError};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -51,6 +51,16 @@ pub(crate) struct Settings {
     /// PEM files for TLS.
     pub(crate) certificate: Option<PathBuf>,
     pub(crate) certificate_key: Option<PathBuf>,
+}
+
+/// The digest of a program file, and which file it was: a file of the same name, inode, size and change time is the same.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Digested {
+    path: PathBuf,
+    inode: u64,
+    bytes: u64,
+    changed: (i64, i64),
+    sha256: String,
 }
 
 /// The files of the host of one deployment.
@@ -120,6 +130,27 @@ impl Home {
 
     pub(crate) fn write_last_address(&self, address: &str) -> Result<(), Error> {
         files::replace(&self.0.join("address"), address.as_bytes())
+    }
+
+    /// The SHA-256 of a program. Kept beside the log, since reading a large binary is most of a cold start.
+    pub(crate) fn digest(&self, path: &Path, digest: fn(&Path) -> Result<String, Error>) -> Result<String, Error> {
+        let metadata = std::fs::metadata(path).map_err(|error| files::failed("read", path, &error))?;
+        let file = self.0.join("binary.json");
+        let kept: Option<Digested> = files::read(&file)?.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let of = |sha256| Digested {
+            path: path.to_owned(),
+            inode: metadata.ino(),
+            bytes: metadata.len(),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+            sha256,
+        };
+        if let Some(kept) = kept.filter(|kept| *kept == of(kept.sha256.clone())) {
+            return Ok(kept.sha256);
+        }
+        let fresh = of(digest(path)?);
+        let bytes = serde_json::to_vec(&fresh).map_err(|error| Error::Bug(error.to_string()))?;
+        files::replace(&file, &bytes)?;
+        Ok(fresh.sha256)
     }
 
     pub(crate) fn settings(&self) -> Result<Settings, Error> {
