@@ -7,8 +7,8 @@ use std::process::ExitCode;
 /// | code | meaning |
 /// |---|---|
 /// | 0 | done; nothing to change |
-/// | 1 | an error; the message says whether anything was changed |
-/// | 2 | `-detailed-exitcode`: there are changes; `drift`: there is drift. Also wrong usage of the command line |
+/// | 1 | an error, or wrong usage of the command line; the message says whether anything was changed |
+/// | 2 | `-detailed-exitcode`: there are changes |
 /// | 3 | done in part: some steps failed or data was kept; run it again, or see the last line |
 /// | 4 | made, but not proven alive |
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -56,7 +56,11 @@ pub struct Arguments {
 pub fn run(arguments: Vec<String>, environment: Environment) -> ExitCode {
     let arguments = match Arguments::try_parse_from(flags::rewrite(arguments)) {
         Ok(arguments) => arguments,
-        Err(error) => error.exit(),
+        // Not clap's own exit: its code for wrong usage, 2, means changes here.
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Error.into() } else { Exit::Done.into() };
+        }
     };
     let world = World {
         terminal: Terminal::new(&environment),

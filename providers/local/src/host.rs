@@ -23,8 +23,8 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// The largest body that the host lets through: a file chunk.
-const BODY_BYTES_MAX: usize = 64 << 20;
+/// The largest body that the host lets through.
+const BODY_BYTES_MAX: usize = 6 << 20;
 /// How long calls may go on after the host was told to end.
 const DRAIN: Duration = Duration::from_secs(10);
 /// How often the timers look whether something is due.

@@ -23,6 +23,9 @@ const LOG_BYTES_MAX: u64 = 10 << 20;
 /// How far back in the log an error is looked for.
 const LAST_LINES: usize = 40;
 
+/// What the host gets of the operator's environment.
+const PASSED_VARIABLES: [&str; 7] = ["PATH", "HOME", "LANG", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "RUST_LOG"];
+
 /// The variables by which a host process knows what it is.
 pub(crate) const DATA_VARIABLE: &str = "ACQUIRE_HOST_DATA";
 /// Where the host key lies.
@@ -215,6 +218,9 @@ impl Home {
         let deployment = &cx.deployment;
         Command::new(&deployment.binary.path)
             .arg("serve")
+            // The operator's passphrase and credentials are none of the host's business.
+            .env_clear()
+            .envs(PASSED_VARIABLES.iter().filter_map(|name| Some((*name, cx.environment.variable(name)?))))
             .envs(LocalHost::variables(deployment))
             .current_dir("/")
             .stdin(Stdio::null())

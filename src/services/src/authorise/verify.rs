@@ -81,6 +81,10 @@ fn check(authorisation: &Authorisation, info: &Info, demand: &Demand<'_>) -> Res
     if !ends && info.logged_out.is_some_and(|ended| ended < signed) {
         return Err(Fault::permission("it was signed after the session ended"));
     }
+    // The signer chooses the date: whoever keeps the key of an ended session could sign for the time before its end.
+    if !ends && info.logged_out.is_some() && demand.right == Some(Right::Write) {
+        return Err(Fault::permission("the session that signed it has ended"));
+    }
     if info.approved.is_some_and(|approved| signed < approved.plus_seconds(-LEEWAY_SECONDS)) {
         return Err(Fault::permission("it was signed before the session was approved"));
     }

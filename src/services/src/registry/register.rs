@@ -56,8 +56,9 @@ pub(super) async fn register(cx: &Arc<Cx>, arguments: &Arguments) -> Outcome {
         return Err(Fault::permission("the service at that URL has other keys"));
     }
     let uid = match own {
-        Some(uid) if !arguments.is_true("force_new_uid") => uid,
-        _ => allocate(cx).await?,
+        // `force_new_uid` is not heard: it would let a stranger, with a service's public record, part it from its uid.
+        Some(uid) => uid,
+        None => allocate(cx).await?,
     };
     bind(cx, &canonical, seen, &uid).await?;
     enter(cx, &uid, &proved).await?;
@@ -186,7 +187,8 @@ pub(super) async fn refresh(cx: &Arc<Cx>, arguments: &Arguments) -> Outcome {
     if says.service_type != known.service_type {
         return Err(Fault::permission("that uid belongs to another service"));
     }
-    if says.canonical_url() != known.canonical_url() {
+    // Scheme and port are in no signed text: a change of them is proved by registering, which challenges the new place.
+    if says.url != known.url {
         return Err(missing(Some(&says.canonical_url()), Some(says.uid_text())));
     }
     if !is_vouched(&found.entry, &says.validation_string(), arguments)? {

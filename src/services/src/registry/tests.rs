@@ -233,7 +233,10 @@ async fn a_url_that_is_taken_goes_to_nobody_else() {
     }
     // The service itself gets its uid again, under the keys it is known by …
     deployment.network.serve(there, service.clone());
-    assert_eq!(register(&deployment, &service.record(), json!({})).await.unwrap()["service_uid"], "a0-a1");
+    // also when a stranger asks in its name for another one, which would part it from its uid …
+    for more in [json!({}), json!({ "force_new_uid": true })] {
+        assert_eq!(register(&deployment, &service.record(), more).await.unwrap()["service_uid"], "a0-a1");
+    }
     // … and under new ones, if the old certificate vouches for them.
     let heir = Foreign::new(there, Storage, &key, &certificate);
     deployment.network.serve(there, heir.clone());
@@ -409,6 +412,20 @@ async fn a_push_is_believed_on_the_word_of_a_known_certificate_only() {
     assert_eq!(fault.await.unwrap_err().class, Class::PermissionError);
     let found = look_up(&deployment, json!("a0-a1"), json!(null)).await.unwrap();
     assert_eq!(found.public_key, deployment.provisioned(Identity).public_key);
+}
+
+#[tokio::test]
+async fn a_strangers_push_of_a_signed_record_moves_no_service_to_another_port_or_scheme() {
+    let deployment = Deployment::set_up(Layout::Apart, &[Registry, Identity]).await;
+    let before = look_up(&deployment, json!("a0-a1"), json!(null)).await.unwrap();
+    let other = json!({ "http": "6666", "https": "6666" });
+    let changes =
+        [("ports", other), ("schemes", json!([if before.url.full().starts_with("https") { "http" } else { "https" }]))];
+    for (name, value) in changes {
+        assert!(push(&deployment, |payload| payload["service"][name] = value).await.is_err(), "{name}");
+        let after = look_up(&deployment, json!("a0-a1"), json!(null)).await.unwrap();
+        assert_eq!(after.url, before.url, "{name}");
+    }
 }
 
 #[tokio::test]
