@@ -1,10 +1,11 @@
 //! The providers and hosts of this binary: the only file that names them.
 
 use acquire_client::{Http, Transport};
+use acquire_model::lineage::Lineage;
 use acquire_model::spec::ProviderDeclaration;
 use acquire_model::{Attributes, Clock, Entropy, Environment, ProviderName};
 use acquire_provider::faults::{Faults, Faulty};
-use acquire_provider::{Deployment, Error, Host, OpenService, Provider, Providers, Verify};
+use acquire_provider::{Error, Host, OpenService, Provider, Providers, Verify};
 use acquire_services::Services;
 use acquire_trust::Trust;
 use std::collections::BTreeMap;
@@ -99,10 +100,10 @@ fn digest(program: &Path) -> Result<String, Error> {
 }
 
 /// The environment in which a process is the local host of a deployment.
-pub fn foreground(environment: &Environment, deployment: &Deployment) -> Environment {
+pub fn foreground(environment: &Environment, data: &Path, configuration: &Path, lineage: &Lineage) -> Environment {
     let given = environment.variables().map(|(name, value)| (name.to_owned(), value.to_owned()));
     #[cfg(feature = "local")]
-    let given = given.chain(acquire_local::LocalHost::variables(deployment));
+    let given = given.chain(acquire_local::LocalHost::variables(data, configuration, lineage));
     Environment::new(given)
 }
 

@@ -158,13 +158,13 @@ impl Project {
         providers: &BuiltIn,
     ) -> Result<Context, Vec<Diagnostic>> {
         let spec = &self.decoded.spec;
-        let data = self.directory.join("data");
+        let (data, configuration) = self.places(world, state)?;
         let deployment = Deployment {
             name: spec.name.clone(),
             environment: spec.environment.clone(),
             lineage: state.lineage.clone(),
-            data: std::path::absolute(&data).map_err(|error| unreadable(&data, &error))?,
-            configuration: configuration(world)?.join(state.lineage.as_str()),
+            data,
+            configuration,
             binary,
         };
         let cx = Context {
@@ -176,6 +176,16 @@ impl Project {
         };
         let secrets = apply::secrets(&cx, providers, &state.resources);
         Ok(Context { secrets, ..cx })
+    }
+
+    /// Where the data of the deployment is, and what of it is in the user's configuration directory; both absolute.
+    ///
+    /// # Errors
+    /// If a place for files is not known.
+    pub fn places(&self, world: &World, state: &State) -> Result<(PathBuf, PathBuf), Vec<Diagnostic>> {
+        let data = self.directory.join("data");
+        let data = std::path::absolute(&data).map_err(|error| unreadable(&data, &error))?;
+        Ok((data, configuration(world)?.join(state.lineage.as_str())))
     }
 
     /// Makes the directory beside the spec, and keeps it out of version control.

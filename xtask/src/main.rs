@@ -22,7 +22,8 @@ const USAGE: &str = "cargo xtask TASK
   bless              accept changed snapshots
   peers              make the Python environments of the peer tests
   sim [--seed N]     run the simulations (with one seed)
-  bench call|start   measure, and print ratios
+  bench call|engine|start|kills ROUNDS [PEER'S ROUNDS]
+                     measure, and print ratios
   dist               build the static release binary";
 
 #[expect(clippy::print_stderr, reason = "a developer reads it")]
@@ -47,7 +48,9 @@ fn run(arguments: &[&str]) -> Result<()> {
         ["peers"] => peers::peers(),
         ["sim"] => simulate(None),
         ["sim", "--seed", seed] => simulate(Some(seed)),
-        ["bench", name] => tool::run(&mut tool::cargo(&["run", "--release", "--package", "acquire-bench", "--", name])),
+        ["bench", rest @ ..] => {
+            tool::run(tool::cargo(&["run", "--release", "--package", "acquire-bench", "--"]).args(rest))
+        }
         ["dist"] => dist::dist(),
         _ => bail!("{USAGE}"),
     }

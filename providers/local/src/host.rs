@@ -6,9 +6,10 @@ mod functions;
 mod tls;
 
 use crate::client::process::{CONFIGURATION_VARIABLE, DATA_VARIABLE, Home, LINEAGE_VARIABLE, Running};
+use acquire_model::lineage::Lineage;
 use acquire_model::{Clock, Entropy, Environment};
 use acquire_provider::http::{Body, Request};
-use acquire_provider::{Deployment, Error, Host, OpenService};
+use acquire_provider::{Error, Host, OpenService};
 use async_trait::async_trait;
 use axum::Router;
 use axum::extract::{ConnectInfo, State};
@@ -59,11 +60,11 @@ impl LocalHost {
     }
 
     /// The variables that make a process the host of a deployment, for `serve --foreground`.
-    pub fn variables(deployment: &Deployment) -> [(String, String); 3] {
+    pub fn variables(data: &Path, configuration: &Path, lineage: &Lineage) -> [(String, String); 3] {
         [
-            (DATA_VARIABLE.to_owned(), deployment.data.display().to_string()),
-            (CONFIGURATION_VARIABLE.to_owned(), deployment.configuration.display().to_string()),
-            (LINEAGE_VARIABLE.to_owned(), deployment.lineage.as_str().to_owned()),
+            (DATA_VARIABLE.to_owned(), data.display().to_string()),
+            (CONFIGURATION_VARIABLE.to_owned(), configuration.display().to_string()),
+            (LINEAGE_VARIABLE.to_owned(), lineage.as_str().to_owned()),
         ]
     }
 

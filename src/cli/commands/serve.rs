@@ -4,7 +4,7 @@ use acquire_model::{Diagnostic, Environment};
 use acquire_provider::Error;
 use std::sync::Arc;
 
-use crate::cli::operation::Operation;
+use crate::cli::project::Project;
 use crate::cli::{World, codes, exit::Exit};
 use crate::{providers, system};
 
@@ -36,8 +36,8 @@ pub async fn run(world: &World, args: &Args) -> Result<Exit, Vec<Diagnostic>> {
 
 /// The environment that the host of the spec's deployment would be started with.
 fn foreground(world: &World) -> Result<Arc<Environment>, Vec<Diagnostic>> {
-    let operation = Operation::open(world, None)?;
-    let opened = operation.project.applied(world)?;
-    let cx = operation.context(world, &opened.state)?;
-    Ok(Arc::new(providers::foreground(&world.environment, &cx.deployment)))
+    let project = Project::open(world, None)?;
+    let state = project.applied(world)?.state;
+    let (data, configuration) = project.places(world, &state)?;
+    Ok(Arc::new(providers::foreground(&world.environment, &data, &configuration, &state.lineage)))
 }

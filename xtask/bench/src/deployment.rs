@@ -13,7 +13,7 @@ providers: { local: { listen: auto } }
 services: { registry: {}, identity: {}, accounting: {}, access: {}, storage: {}, compute: {} }
 ";
 
-/// A deployment of the release binary in a directory of its own; destroyed when dropped.
+/// A deployment of the binary in a directory of its own; destroyed when dropped.
 pub struct Deployment {
     directory: tempfile::TempDir,
     binary: PathBuf,
@@ -22,13 +22,10 @@ pub struct Deployment {
 impl Deployment {
     /// Builds the release binary and makes an empty place for a deployment.
     pub fn new() -> Result<Self> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
-        let built =
-            Command::new("cargo").args(["build", "--release", "--bin", "acquire"]).current_dir(&root).status()?;
-        ensure!(built.success(), "the release build failed");
+        let binary = binary()?;
         let directory = tempfile::Builder::new().prefix("acquire-bench-").tempdir()?;
         fs::write(directory.path().join("acquire.yaml"), SPEC)?;
-        Ok(Self { directory, binary: root.join("target/release/acquire") })
+        Ok(Self { directory, binary })
     }
 
     /// Runs the binary and returns what it printed and how long it took.
@@ -95,6 +92,16 @@ impl Drop for Deployment {
     fn drop(&mut self) {
         let _ = self.acquire(&["destroy", "--data", "--yes"]);
     }
+}
+
+/// Builds the binary, with the profile that this program was built with, and says where it is.
+pub fn binary() -> Result<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
+    let (flag, profile): (&[&str], &str) =
+        if cfg!(debug_assertions) { (&[], "debug") } else { (&["--release"], "release") };
+    let built = Command::new("cargo").args(["build", "--bin", "acquire"]).args(flag).current_dir(&root).status()?;
+    ensure!(built.success(), "the build failed");
+    Ok(root.join("target").join(profile).join("acquire"))
 }
 
 /// The clock and randomness of this machine.

@@ -11,15 +11,24 @@
 mod call;
 /// A deployment of the release binary in a directory of its own.
 mod deployment;
+/// Plans and applies of very many things, beside Terraform.
+mod engine;
+/// Applies that are killed, beside Terraform's.
+mod kills;
 /// Apply, idle memory, and a cold start.
 mod start;
 
 use anyhow::{Result, bail};
 
 fn main() -> Result<()> {
-    match std::env::args().nth(1).as_deref() {
-        Some("call") => call::run(),
-        Some("start") => start::run(),
-        _ => bail!("cargo xtask bench call|start"),
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments.as_slice() {
+        ["call"] => call::run(),
+        ["engine"] => engine::compare(),
+        ["kills", rounds] => kills::run_rounds(rounds.parse()?, 0),
+        ["kills", rounds, peer] => kills::run_rounds(rounds.parse()?, peer.parse()?),
+        ["start"] => start::run(),
+        _ => bail!("cargo xtask bench call|engine|start|kills ROUNDS [ROUNDS OF TERRAFORM]"),
     }
 }

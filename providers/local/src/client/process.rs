@@ -221,7 +221,7 @@ impl Home {
             // The operator's passphrase and credentials are none of the host's business.
             .env_clear()
             .envs(PASSED_VARIABLES.iter().filter_map(|name| Some((*name, cx.environment.variable(name)?))))
-            .envs(LocalHost::variables(deployment))
+            .envs(LocalHost::variables(&deployment.data, &deployment.configuration, &deployment.lineage))
             .current_dir("/")
             .stdin(Stdio::null())
             .stdout(out)
