@@ -1,8 +1,9 @@
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// What a plan does to a resource.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
     /// Nothing.
@@ -19,6 +20,8 @@ pub enum Action {
     Delete,
     /// Forgets it without touching it.
     Forget,
+    /// Gives it another address, without touching it.
+    Move,
 }
 
 impl Action {
@@ -32,6 +35,7 @@ impl Action {
             Self::Replace => "-/+",
             Self::Delete => "-",
             Self::Forget => ".",
+            Self::Move => "→",
         }
     }
 }
@@ -46,6 +50,7 @@ impl fmt::Display for Action {
             Self::Replace => "replace",
             Self::Delete => "delete",
             Self::Forget => "forget",
+            Self::Move => "move",
         })
     }
 }

@@ -1,12 +1,14 @@
 use crate::name::{Invalid, Kind, Name, Part, ServiceType};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// The place of a resource in the graph: `owner/kind` or `owner/kind/name`.
 ///
 /// The owner is a service (`identity/function`) or the name of a plain resource (`backups/bucket`).
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(extend("pattern" = "^[a-z][a-z0-9-]*/[a-z][a-z0-9-]*(/[a-z][a-z0-9-]*)?$"))]
 pub struct Address {
     owner: Name,
     kind: Kind,

@@ -11,6 +11,25 @@ pub fn text<'a>(attributes: &'a Attributes, name: &str) -> Option<&'a str> {
     attributes.get(name).and_then(Value::as_str)
 }
 
+/// What a number counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Bytes.
+    Bytes,
+    /// Seconds.
+    Seconds,
+}
+
+/// Splits the unit off the name of an attribute: `memory_bytes` is what a spec calls `memory`, in bytes.
+pub fn unit(name: &str) -> (&str, Option<Unit>) {
+    for (end, unit) in [("_bytes", Unit::Bytes), ("_seconds", Unit::Seconds)] {
+        if let Some(name) = name.strip_suffix(end) {
+            return (name, Some(unit));
+        }
+    }
+    (name, None)
+}
+
 /// One attribute of another resource.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Reference {

@@ -4,6 +4,10 @@ use crate::name::{DeploymentName, Kind, Name, ProviderName, ServiceType};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// The least age at which keys are rotated, seconds: a registry asks a service for its keys when they are due, and would
+/// ask one whose keys always are at every look-up.
+pub const ROTATE_SECONDS_MIN: u32 = 3_600;
+
 /// A decoded, checked spec with its environment merged in. Only the engine's decoder makes one.
 #[derive(Clone, Debug)]
 pub struct Spec {
@@ -21,6 +25,8 @@ pub struct Spec {
     pub services: BTreeMap<ServiceType, Service>,
     /// The plain resources, by name.
     pub resources: BTreeMap<Name, PlainResource>,
+    /// Plain resources that have another name than they had.
+    pub moved: Vec<Moved>,
     /// Where each value stands: dotted path (`services.identity.domain`) → place. A parent's place is its key.
     pub origins: BTreeMap<String, Span>,
 }
@@ -42,6 +48,31 @@ impl Default for Defaults {
     }
 }
 
+/// What may happen to a resource, whatever its inputs ask for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lifecycle {
+    /// Whether a plan that would delete it is refused, and a destroy stops before it.
+    #[serde(default)]
+    pub protect: bool,
+    /// Whether it is forgotten, and left where it is, instead of deleted.
+    #[serde(default)]
+    pub retain: bool,
+    /// Whether a replacement makes the new thing first, and deletes the old one when nothing uses it any more.
+    #[serde(default)]
+    pub create_first: bool,
+    /// Inputs that may be other than the spec says once the thing is there.
+    #[serde(default)]
+    pub ignore: Vec<String>,
+}
+
+impl Lifecycle {
+    /// Whether nothing was asked for.
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// One service of the spec.
 #[derive(Clone, Debug)]
 pub struct Service {
@@ -57,8 +88,19 @@ pub struct Service {
     pub timeout_seconds: u64,
     /// Age at which its keys are rotated, seconds.
     pub rotate_seconds: u64,
+    /// What may happen to its parts.
+    pub lifecycle: Lifecycle,
     /// What only this type of service has (`otp_reuse`, `ledger`, `userdata`, `cluster` …), checked.
     pub settings: BTreeMap<String, Expression>,
+}
+
+/// A plain resource that has another name than it had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moved {
+    /// The name that it had.
+    pub from: Name,
+    /// The name that it has.
+    pub to: Name,
 }
 
 /// A resource beside the services.
@@ -70,6 +112,8 @@ pub struct PlainResource {
     pub provider: ProviderName,
     /// Owners (services or plain resources) that must be there first.
     pub needs: Vec<Name>,
+    /// What may happen to it.
+    pub lifecycle: Lifecycle,
     /// Its inputs, checked against what the kind declares.
     pub inputs: BTreeMap<String, Expression>,
 }
@@ -105,6 +149,8 @@ pub struct Setting {
     pub words: &'static [&'static str],
     /// Whether it must be given.
     pub required: bool,
+    /// Whether its value may be sensitive, because its provider keeps it nowhere in plain.
+    pub sensitive: bool,
     /// One sentence for the schema and the reference.
     pub description: &'static str,
 }

@@ -34,8 +34,11 @@ pub struct Deployment {
     pub data: PathBuf,
     /// Where this user keeps what must not lie beside the data (`host.key`): `<configuration>/<lineage>`.
     pub configuration: PathBuf,
-    /// The program that functions run.
+    /// The program that functions run. A function whose input `binary` is another digest runs an earlier program, which
+    /// its provider has kept.
     pub binary: Binary,
+    /// SHA-256 of earlier programs that were proved alive, newest last: a provider keeps these before others.
+    pub proved: Vec<String>,
 }
 
 /// The program that functions run: this very binary, unless another was named.

@@ -1,8 +1,9 @@
 //! A wrapper that makes chosen calls to a provider go wrong: for tests, simulation and rehearsals.
 
-use crate::{Change, Context, Declaration, Deleted, Error, Found, Provider, Providers, Resource, Target};
+use crate::verify::Report;
+use crate::{Change, Context, Declaration, Deleted, Error, Found, Provider, Providers, Resource, Target, Verify};
 use acquire_model::spec::ProviderDeclaration;
-use acquire_model::{Address, Attributes, Kind, ProviderName, SecretText};
+use acquire_model::{Address, Attributes, Code, Diagnostic, Kind, Part, ProviderName, SecretText};
 use async_trait::async_trait;
 use object_store::ObjectStore;
 use std::collections::BTreeMap;
@@ -56,14 +57,17 @@ pub enum Call {
     Delete,
     /// `reveal`.
     Reveal,
+    /// The challenge to the service of a function; whatever goes wrong with it, it is not proved alive.
+    Verify,
 }
 
-const CALLS: [(&str, Call); 5] = [
+const CALLS: [(&str, Call); 6] = [
     ("read", Call::Read),
     ("create", Call::Create),
     ("update", Call::Update),
     ("delete", Call::Delete),
     ("reveal", Call::Reveal),
+    ("verify", Call::Verify),
 ];
 
 /// Which calls go wrong, how, and how often.
@@ -237,6 +241,37 @@ impl Provider for Faulty {
     }
 }
 
+/// A verification that services fail as planned.
+pub struct FaultyVerify {
+    inner: Arc<dyn Verify>,
+    faults: Arc<Faults>,
+    /// The code of what is told of a service that failed so.
+    code: Code,
+}
+
+impl FaultyVerify {
+    /// Wraps a verification.
+    pub fn new(inner: Arc<dyn Verify>, faults: Arc<Faults>, code: Code) -> Self {
+        Self { inner, faults, code }
+    }
+}
+
+#[async_trait]
+impl Verify for FaultyVerify {
+    async fn verify(&self, cx: &Context, resources: &BTreeMap<Address, Attributes>) -> Result<Report, Error> {
+        let mut report = self.inner.verify(cx, resources).await?;
+        let fails = |service| self.faults.next(&Address::part(service, Part::Function), Call::Verify).is_some();
+        let (failed, good) = report.services.into_iter().partition(|verified| fails(verified.service));
+        report.services = good;
+        let failed: Vec<crate::verify::Verified> = failed;
+        report.failures.extend(failed.into_iter().map(|verified| {
+            let summary = format!("{} does not answer at {} (injected fault)", verified.service, verified.url);
+            Diagnostic::error(self.code, summary).address(Address::part(verified.service, Part::Function))
+        }));
+        Ok(report)
+    }
+}
+
 struct FaultyResource {
     inner: Arc<dyn Provider>,
     faults: Arc<Faults>,
@@ -293,6 +328,11 @@ impl Resource for FaultyResource {
     async fn delete(&self, cx: &Context, target: &Target, prior: &Attributes) -> Result<Deleted, Error> {
         let inner = self.inner()?;
         self.faults.call(target, Call::Delete, || inner.delete(cx, target, prior)).await
+    }
+
+    async fn adopt(&self, cx: &Context, target: &Target, id: &str) -> Result<Option<Attributes>, Error> {
+        let inner = self.inner()?;
+        self.faults.call(target, Call::Create, || inner.adopt(cx, target, id)).await
     }
 
     async fn list(&self, cx: &Context) -> Result<Vec<Found>, Error> {

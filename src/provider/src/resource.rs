@@ -82,6 +82,13 @@ pub trait Resource: Send + Sync {
     /// Deletes it.
     async fn delete(&self, cx: &Context, target: &Target, prior: &Attributes) -> Result<Deleted, Error>;
 
+    /// Takes over a thing that somebody else made, marks it as ours so that `read` finds it, and returns it as `read`
+    /// would; `None` if there is no such thing. The id is what its kind is known by: a path, a name, an ARN. Idempotent.
+    /// The default takes nothing over.
+    async fn adopt(&self, _cx: &Context, _target: &Target, _id: &str) -> Result<Option<Attributes>, Error> {
+        Err(Error::Invalid(format!("a {} cannot be imported", self.declaration().kind)))
+    }
+
     /// Lists everything of this kind that carries this deployment's lineage.
     async fn list(&self, cx: &Context) -> Result<Vec<Found>, Error>;
 
@@ -123,6 +130,8 @@ pub struct Declaration {
     pub fixed: Vec<&'static str>,
     /// Whether it holds people's data: `destroy` stops before it unless told otherwise.
     pub holds_data: bool,
+    /// Whether `list` tells the attributes of everything, so that a refresh makes one call for the kind.
+    pub listed: bool,
 }
 
 /// Which resource a call is about.
@@ -162,4 +171,6 @@ pub struct Found {
     pub address: Address,
     /// The words a person would look for it by.
     pub description: String,
+    /// Inputs and outputs as `read` would return them, if the kind is `listed`.
+    pub attributes: Option<Attributes>,
 }

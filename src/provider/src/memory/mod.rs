@@ -1,4 +1,5 @@
-//! A provider that keeps everything in memory and counts what it makes: for tests and simulation.
+//! A provider that keeps everything in memory and counts what it makes: for simulation, our tests,
+//! and people's tests of their specs.
 
 mod careless;
 mod clock;
@@ -81,6 +82,7 @@ pub fn context(name: DeploymentName, clock: &VirtualClock, seed: u64) -> Context
             data: "memory/data".into(),
             configuration: "memory/configuration".into(),
             binary: Binary { path: "memory/acquire".into(), sha256: "b0".repeat(32) },
+            proved: Vec::new(),
         }),
         entropy,
         secrets: Arc::new(NoSecrets),
@@ -92,6 +94,6 @@ struct NoSecrets;
 #[async_trait]
 impl Secrets for NoSecrets {
     async fn reveal(&self, address: &Address) -> Result<BTreeMap<String, SecretText>, Error> {
-        Err(Error::NotFound(address.to_string()))
+        Err(Error::NotFound(format!("{address} is not there")))
     }
 }

@@ -18,6 +18,9 @@ enum Output {
     Echo(&'static str, &'static str),
 }
 
+/// The kind of which `list` tells everything.
+const LISTED: &str = "schedule";
+
 /// Every kind: its outputs, what cannot change in place, and whether it holds data.
 const KINDS: [(&str, &[Output], &[&str], bool); 8] = [
     ("bucket", &[Output::Fresh("location")], &["name"], true),
@@ -35,8 +38,14 @@ const KINDS: [(&str, &[Output], &[&str], bool); 8] = [
     ("marker", &[Output::Echo("output", "input"), Output::Fresh("id")], &["fixed"], false),
 ];
 
-const ANY_INPUT: Setting =
-    Setting { name: "input", holds: SettingType::Any, words: &[], required: false, description: "What it holds." };
+const ANY_INPUT: Setting = Setting {
+    name: "input",
+    holds: SettingType::Any,
+    words: &[],
+    required: false,
+    sensitive: true,
+    description: "What it holds.",
+};
 
 /// One kind of an in-memory provider.
 pub(super) struct MemoryResource {
@@ -48,9 +57,9 @@ pub(super) struct MemoryResource {
 impl MemoryResource {
     pub(super) fn all(world: &Arc<World>) -> Result<BTreeMap<Kind, Self>, Invalid> {
         let make = |(kind, outputs, fixed, holds_data): (&str, &'static [Output], &[&'static str], bool)| {
-            let kind: Kind = kind.parse()?;
+            let (listed, kind): (bool, Kind) = (kind == LISTED, kind.parse()?);
             let fixed = fixed.to_vec();
-            let declaration = Declaration { kind: kind.clone(), inputs: vec![ANY_INPUT], fixed, holds_data };
+            let declaration = Declaration { kind: kind.clone(), inputs: vec![ANY_INPUT], fixed, holds_data, listed };
             Ok((kind, Self { declaration, outputs, world: Arc::clone(world) }))
         };
         KINDS.into_iter().map(make).collect()
@@ -68,7 +77,7 @@ impl MemoryResource {
         match self.world.thing(&target.address) {
             Some(thing) if thing.token == target.token => Ok(self.put(target, desired)),
             Some(_) => Err(Error::Conflict(format!("another {} is there", target.address))),
-            None => Err(Error::NotFound(target.address.to_string())),
+            None => Err(Error::NotFound(format!("{} is not there", target.address))),
         }
     }
 
@@ -135,9 +144,21 @@ impl Resource for MemoryResource {
         self.world.take_time(cx.clock.as_ref(), delete).await
     }
 
+    async fn adopt(&self, cx: &Context, target: &Target, id: &str) -> Result<Option<Attributes>, Error> {
+        // What is there without an owner is known by its name.
+        let adopt = || self.world.adopt(id, target);
+        Ok(self.world.take_time(cx.clock.as_ref(), adopt).await)
+    }
+
     async fn list(&self, _: &Context) -> Result<Vec<Found>, Error> {
-        let things = self.world.things().into_keys().filter(|address| *address.kind() == self.declaration.kind);
-        Ok(things.map(|address| Found { description: address.to_string(), address }).collect())
+        let things = self.world.things().into_iter();
+        let of_kind = things.filter(|(address, _)| *address.kind() == self.declaration.kind);
+        let found = of_kind.map(|(address, attributes)| Found {
+            description: address.to_string(),
+            address,
+            attributes: self.declaration.listed.then_some(attributes),
+        });
+        Ok(found.collect())
     }
 
     fn open_bucket(&self, _: &Context, observed: &Attributes) -> Result<Arc<dyn ObjectStore>, Error> {
@@ -152,7 +173,8 @@ impl Resource for MemoryResource {
         target: &Target,
         _prior: &Attributes,
     ) -> Result<BTreeMap<String, SecretText>, Error> {
-        let thing = self.world.thing(&target.address).ok_or_else(|| Error::NotFound(target.address.to_string()))?;
+        let absent = || Error::NotFound(format!("{} is not there", target.address));
+        let thing = self.world.thing(&target.address).ok_or_else(absent)?;
         Ok(BTreeMap::from([("proof".to_owned(), SecretText::new(format!("proof of {}", thing.token)))]))
     }
 }

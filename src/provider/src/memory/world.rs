@@ -1,3 +1,4 @@
+use crate::Target;
 use crate::memory::careless::Careless;
 use acquire_model::{Address, Attributes, Clock};
 use object_store::ObjectStore;
@@ -17,6 +18,7 @@ struct Inner {
     made: BTreeMap<String, u32>,
     effects: Vec<(Effect, Address)>,
     buckets: BTreeMap<String, Arc<InMemory>>,
+    strays: BTreeMap<String, Attributes>,
     latency: Duration,
     is_careless: bool,
 }
@@ -74,6 +76,11 @@ impl World {
         }
     }
 
+    /// Makes something that is nobody's, known by a name.
+    pub fn stray(&self, id: &str, attributes: Attributes) {
+        self.inner().strays.insert(id.to_owned(), attributes);
+    }
+
     /// Deletes something behind everybody's back. Making it again is not making it twice.
     pub fn lose(&self, address: &Address) {
         let mut inner = self.inner();
@@ -113,6 +120,18 @@ impl World {
             }
         };
         inner.effects.push((effect, address.clone()));
+    }
+
+    /// Makes a stray thing, if there is one, that of an owner.
+    pub(super) fn adopt(&self, id: &str, target: &Target) -> Option<Attributes> {
+        let mut inner = self.inner();
+        let attributes = match inner.strays.remove(id) {
+            Some(attributes) => attributes,
+            None => return inner.things.get(&target.address).map(|thing| thing.attributes.clone()),
+        };
+        let thing = Thing { token: target.token.clone(), attributes: attributes.clone() };
+        inner.things.insert(target.address.clone(), thing);
+        Some(attributes)
     }
 
     pub(super) fn delete(&self, address: &Address) {
