@@ -2,6 +2,10 @@ use hmac::{Hmac, KeyInit, Mac};
 use md5::Md5;
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
+use std::io::{self, Read};
+
+/// How much is read at once.
+const PIECE_BYTES: usize = 1 << 16;
 
 /// Returns the MD5 of the bytes as lower-case hex. For the wire's identifiers only, never for trust.
 pub fn md5_hex(bytes: &[u8]) -> String {
@@ -16,6 +20,21 @@ pub fn multi_md5(first: &str, second: &str) -> String {
 /// Returns the SHA-256 of the bytes.
 pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
+}
+
+/// Returns the SHA-256 of everything that is read.
+///
+/// # Errors
+/// If it cannot be read to its end.
+pub fn sha256_of(reader: &mut dyn Read) -> io::Result<[u8; 32]> {
+    let mut hash = Sha256::new();
+    let mut piece = vec![0; PIECE_BYTES];
+    loop {
+        match reader.read(&mut piece)? {
+            0 => return Ok(hash.finalize().into()),
+            read => hash.update(piece.get(..read).unwrap_or_default()),
+        }
+    }
 }
 
 /// Returns the SHA-256 of the bytes as lower-case hex.
@@ -57,6 +76,9 @@ mod tests {
         assert_eq!(md5_hex(b"abc"), "900150983cd24fb0d6963f7d28e17f72");
         assert_eq!(multi_md5("a", "b"), "3bc22fb7aaebe9c8c5d7de312b876bb8");
         assert_eq!(sha256_hex(b"abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(sha256_of(&mut &b"abc"[..]).unwrap(), sha256(b"abc"));
+        let long = vec![7; 3 * PIECE_BYTES + 1];
+        assert_eq!(sha256_of(&mut long.as_slice()).unwrap(), sha256(&long));
         // RFC 4231 test case 2, and case 6 with a key longer than a block.
         assert_eq!(
             hex(&hmac_sha256(b"Jefe", b"what do ya want for nothing?")),

@@ -22,6 +22,8 @@ mod private;
 pub mod provisioned;
 /// Public keys and their fingerprints.
 mod public;
+/// Signatures of people who work on deployments.
+pub mod signing;
 
 /// Private keys under a passphrase, before they are unlocked.
 mod pbes2;

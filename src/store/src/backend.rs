@@ -78,6 +78,7 @@ mod tests {
     }
 
     /// Starts this test binary again, to do one thing in a process of its own.
+    #[expect(clippy::disallowed_methods, reason = "only this process knows which binary that is")]
     fn child(directory: &Path, what: &str) -> Child {
         Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "backend::tests::a_child_does_what_it_is_told", "--nocapture"])

@@ -8,6 +8,8 @@
 
 /// The stores of this machine.
 pub mod backend;
+/// The store that a URL names.
+pub mod bucket;
 /// What can go wrong.
 pub mod error;
 /// Names of records, documents and claims.
@@ -36,6 +38,7 @@ pub use document::{Decision, Document, Written};
 pub use error::Error;
 pub use key::Key;
 pub use keyring::KeyWrap;
+pub use objects::{Placed, fetch, place};
 pub use store::{Created, Store};
 
 /// Clock, dice, wrapping key and unreliable object stores for the tests of this crate.

@@ -23,7 +23,7 @@ pub(crate) struct Objects {
 
 /// Who made the object that is there now.
 #[derive(Debug)]
-pub(crate) enum Placed {
+pub enum Placed {
     /// We did.
     Ours,
     /// Somebody else did, and this is it.
@@ -97,11 +97,14 @@ pub(crate) fn id(entropy: &dyn Entropy) -> String {
     format!("{:032x}", u128::from_be_bytes(ports::draw(entropy)))
 }
 
-/// Tries once to create an object; `Unavailable` if that failed and there is no object.
+/// Tries once to create an object whose content nobody else can make, since it holds something random.
 ///
 /// `AlreadyExists` may be the answer to our own second try (clients retry by themselves), and an error may hide a
-/// success. So whatever the answer, short of a plain yes, what is there is read and its id compared.
-pub(crate) async fn place(store: &dyn ObjectStore, name: &Path, body: &Bytes) -> Result<Placed, Error> {
+/// success. So whatever the answer, short of a plain yes, what is there is read and compared.
+///
+/// # Errors
+/// `Unavailable` if it failed and there is no object; it may still arrive. `Denied` and `Bug` for certain.
+pub async fn place(store: &dyn ObjectStore, name: &Path, body: &Bytes) -> Result<Placed, Error> {
     let Err(error) = store.put_opts(name, body.clone().into(), PutMode::Create.into()).await else {
         return Ok(Placed::Ours);
     };
@@ -110,19 +113,17 @@ pub(crate) async fn place(store: &dyn ObjectStore, name: &Path, body: &Bytes) ->
         return Err(error);
     }
     let found = fetch(store, name).await?.ok_or(error)?;
-    Ok(if id_of(&found) == id_of(body) { Placed::Ours } else { Placed::Theirs(found) })
+    Ok(if found == *body { Placed::Ours } else { Placed::Theirs(found) })
 }
 
-/// Reads an object.
-pub(crate) async fn fetch(store: &dyn ObjectStore, name: &Path) -> Result<Option<Bytes>, Error> {
+/// Reads an object; `None` if there is none.
+///
+/// # Errors
+/// If it cannot be read.
+pub async fn fetch(store: &dyn ObjectStore, name: &Path) -> Result<Option<Bytes>, Error> {
     match store.get_opts(name, GetOptions::default()).await {
         Ok(found) => Ok(Some(found.bytes().await?)),
         Err(object_store::Error::NotFound { .. }) => Ok(None),
         Err(error) => Err(error.into()),
     }
-}
-
-/// The id of an object: the last word of its first line.
-fn id_of(object: &[u8]) -> Option<&[u8]> {
-    object.split(|b| *b == b'\n').next()?.rsplit(|b| *b == b' ').next()
 }

@@ -137,15 +137,22 @@ impl Probe<'_> {
         let folder = self.name("listed");
         let names: BTreeSet<Path> = (0..listed).map(|n| folder.clone().join(format!("{n:06}"))).collect();
         let body = self.body();
-        let creates = futures::stream::iter(&names).map(|name| self.create(name, &body));
-        creates.buffer_unordered(TOGETHER_MAX).try_for_each(|_| std::future::ready(Ok(()))).await?;
+        // Collected, since a closure that is kept while waiting is not `Send` for all lifetimes.
+        let creates: Vec<_> = names.iter().map(|name| self.create(name, &body)).collect();
+        futures::stream::iter(creates)
+            .buffer_unordered(TOGETHER_MAX)
+            .try_for_each(|_| std::future::ready(Ok(())))
+            .await?;
         promise(self.list(&folder).await? == names, "a list does not show the objects that were just created")
     }
 
     async fn clean(&self) -> Result<(), Error> {
         let names = self.list(&self.place).await?;
-        let deletes = futures::stream::iter(&names).map(|name| self.store.delete(name));
-        deletes.buffer_unordered(TOGETHER_MAX).try_for_each(|()| std::future::ready(Ok(()))).await?;
+        let deletes: Vec<_> = names.iter().map(|name| self.store.delete(name)).collect();
+        futures::stream::iter(deletes)
+            .buffer_unordered(TOGETHER_MAX)
+            .try_for_each(|()| std::future::ready(Ok(())))
+            .await?;
         Ok(())
     }
 

@@ -43,6 +43,7 @@ impl Clock for TestClock {
 pub struct Dice;
 
 impl Entropy for Dice {
+    #[expect(clippy::disallowed_methods, reason = "seeded dice would be the same in each process")]
     fn fill(&self, bytes: &mut [u8]) {
         getrandom::fill(bytes).unwrap();
     }
