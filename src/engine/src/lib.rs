@@ -6,6 +6,15 @@
 //! `ProviderDeclaration`s), terminals, argument parsing, exit codes, the environment, the clock and randomness (they
 //! come as values). It calls services only through `Verify`.
 
+/// Did-you-mean, and the look of a person's words in messages.
+mod words;
+
+/// Conditions that a person writes in CEL.
+pub mod condition;
+
+/// What programs, policies and tests see of a plan and of what it made.
+pub mod published;
+
 /// From YAML to a checked `Spec`, with every mistake reported at once.
 pub mod spec;
 
@@ -15,8 +24,17 @@ pub mod graph;
 /// From a graph and a state to the steps that bring one to the other.
 pub mod plan;
 
+/// Whether a plan keeps the rules of its spec.
+pub mod policy;
+
 /// Runs the steps, writing each down before and after.
 pub mod apply;
+
+/// Tests of a spec: what is planned and made, on a cloud in memory.
+pub mod scenario;
+
+/// What was done, by whom and why.
+pub mod history;
 
 /// What was made: a sealed journal, and the fold of it.
 pub mod state;

@@ -12,5 +12,9 @@ pub const NO_ATTRIBUTE: Code = Code(304);
 pub const NOT_PROVIDED: Code = Code(305);
 /// A reference came to a sensitive value, of which the state holds only a fingerprint.
 pub const SENSITIVE_REFERENCE: Code = Code(306);
+/// What is to be imported is in the state already.
+pub const ALREADY_THERE: Code = Code(307);
+/// What is to be imported is not there.
+pub const NOT_THERE: Code = Code(308);
 /// An invariant of ours does not hold.
 pub const BUG: Code = Code(399);

@@ -1,11 +1,13 @@
 use crate::apply::codes;
-use crate::state::{Event, Session, State, StateKey};
+use crate::state::{Event, Lease, Session, State, StateKey};
 use acquire_model::ports::draw;
 use acquire_model::{Clock, Diagnostic, Entropy, Lineage, SecretBytes};
+use async_trait::async_trait;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Where an apply writes down what it does: a [`Session`], or something in memory in tests.
+#[async_trait]
 pub trait Journal: Send {
     /// What is written so far, folded.
     fn state(&self) -> &State;
@@ -14,7 +16,7 @@ pub trait Journal: Send {
     ///
     /// # Errors
     /// If the group could not be written; nothing of it counts then.
-    fn append(&mut self, events: &[Event]) -> Result<(), Diagnostic>;
+    async fn append(&mut self, events: &[Event]) -> Result<(), Diagnostic>;
 
     /// How long until [`Journal::write_head`] is due; `None` if it is not needed.
     fn head_due(&self) -> Option<Duration>;
@@ -23,31 +25,50 @@ pub trait Journal: Send {
     ///
     /// # Errors
     /// If it cannot be written; the journal itself is not concerned.
-    fn write_head(&mut self) -> Result<(), Diagnostic>;
+    async fn write_head(&mut self) -> Result<(), Diagnostic>;
 
     /// The key that fingerprints are made with.
     fn key(&self) -> &StateKey;
+
+    /// Until when calls may be made; for ever, unless somebody else may take the journal over.
+    fn lease(&self) -> Lease {
+        Lease::default()
+    }
+
+    /// When, by the monotonic clock, the journal was taken from a run that may have died in the middle of a call.
+    fn inherited(&self) -> Option<Duration> {
+        None
+    }
 }
 
+#[async_trait]
 impl Journal for Session {
     fn state(&self) -> &State {
         Self::state(self)
     }
 
-    fn append(&mut self, events: &[Event]) -> Result<(), Diagnostic> {
-        Self::append(self, events)
+    async fn append(&mut self, events: &[Event]) -> Result<(), Diagnostic> {
+        Self::append(self, events).await
     }
 
     fn head_due(&self) -> Option<Duration> {
         Self::head_due(self)
     }
 
-    fn write_head(&mut self) -> Result<(), Diagnostic> {
-        Self::write_head(self)
+    async fn write_head(&mut self) -> Result<(), Diagnostic> {
+        Self::write_head(self).await
     }
 
     fn key(&self) -> &StateKey {
         Self::key(self)
+    }
+
+    fn lease(&self) -> Lease {
+        Self::lease(self).clone()
+    }
+
+    fn inherited(&self) -> Option<Duration> {
+        Self::inherited(self)
     }
 }
 
@@ -66,12 +87,13 @@ impl MemoryJournal {
     }
 }
 
+#[async_trait]
 impl Journal for MemoryJournal {
     fn state(&self) -> &State {
         &self.state
     }
 
-    fn append(&mut self, events: &[Event]) -> Result<(), Diagnostic> {
+    async fn append(&mut self, events: &[Event]) -> Result<(), Diagnostic> {
         let mut done = Vec::new();
         for event in events {
             match self.state.fold(1, self.clock.now(), event) {
@@ -89,7 +111,7 @@ impl Journal for MemoryJournal {
         None
     }
 
-    fn write_head(&mut self) -> Result<(), Diagnostic> {
+    async fn write_head(&mut self) -> Result<(), Diagnostic> {
         Ok(())
     }
 

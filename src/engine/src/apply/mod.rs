@@ -2,6 +2,8 @@
 
 /// Codes of this module.
 pub mod codes;
+/// What is there and becomes ours.
+mod import;
 /// Where an apply writes down what it does.
 mod journal;
 /// What can be seen of an apply while it runs.
@@ -26,13 +28,15 @@ pub use progress::Progress;
 
 use crate::apply::run::Run;
 use crate::apply::secrets::{NoSecrets, Vault};
+use crate::graph::Node;
 use crate::plan::{Plan, call};
-use crate::state::Recorded;
-use acquire_model::{Address, Diagnostic, Timestamp};
+use crate::state::{Binary, Event, Purpose, Recorded};
+use acquire_model::{Address, Attributes, Diagnostic, Timestamp};
 use acquire_provider::{Context, Providers, Secrets};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 /// What an apply came to.
 #[derive(Debug, Default)]
@@ -72,13 +76,15 @@ pub struct Settings {
     pub policy: call::Policy,
     /// Digest of the merged spec as it is now; `None` if there is none at hand.
     pub spec_digest: Option<String>,
+    /// Who applies, `user@host`, for the history; `None` if that is nobody's business.
+    pub by: Option<String>,
     /// Set to have no further step started; those that run are finished and written down.
     pub stop: Arc<AtomicBool>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { concurrency: 8, policy: call::Policy::default(), spec_digest: None, stop: Arc::default() }
+        Self { concurrency: 8, policy: call::Policy::default(), spec_digest: None, by: None, stop: Arc::default() }
     }
 }
 
@@ -104,6 +110,33 @@ impl Applier<'_> {
     /// If the journal cannot be written, or a provider cannot be read.
     pub async fn resume(&self, journal: &mut dyn Journal) -> Result<Resumed, Vec<Diagnostic>> {
         settle::resume(self, journal).await
+    }
+
+    /// How long [`Applier::resume`] waits before it looks: until no call of a run whose lock was taken over can have its
+    /// effect any more.
+    pub fn until_settled(&self, journal: &dyn Journal) -> Duration {
+        settle::until_settled(self, journal)
+    }
+
+    /// Takes a thing into the state that is there already: with an id, one that somebody else made; without, one that
+    /// carries our mark and that the state does not know. Returns its inputs and outputs.
+    ///
+    /// # Errors
+    /// If it is in the state already, is not there, or cannot be taken over; if the journal cannot be written.
+    pub async fn import(
+        &self,
+        node: &Node,
+        id: Option<&str>,
+        journal: &mut dyn Journal,
+    ) -> Result<Attributes, Vec<Diagnostic>> {
+        import::import(self, node, id, journal).await
+    }
+
+    /// What a run begins with in the journal.
+    fn begun(&self, steps: u64, spec_digest: Option<String>, purpose: Purpose) -> Event {
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        let binary = Some(Binary { version, sha256: self.cx.deployment.binary.sha256.clone() });
+        Event::Begun { steps, spec_digest, purpose, by: self.settings.by.clone(), binary }
     }
 
     /// Runs a plan, or refuses it as stale. It never plans anew. A plan without steps writes nothing.

@@ -6,7 +6,7 @@ use crate::apply::{Applier, trouble};
 use crate::plan::call::{Failure, Retry};
 use crate::plan::sensitive::is_fingerprint;
 use crate::plan::{Call, Step};
-use crate::state::{Event, Intent, Recorded};
+use crate::state::{Event, Intent, Lease, Recorded};
 use acquire_model::{Action, Attributes, Diagnostic, Reference, Resolved};
 use acquire_provider::{Context, Error, Provider, Target};
 use std::sync::Arc;
@@ -22,6 +22,9 @@ pub(super) struct Ready<'a> {
     desired: Attributes,
     permits: Arc<Semaphore>,
     halted: [Arc<AtomicBool>; 2],
+    lease: Lease,
+    /// Before then, a call of an earlier run may still change the same thing.
+    not_before: Option<Duration>,
 }
 
 impl<'a> Run<'a> {
@@ -41,10 +44,20 @@ impl<'a> Run<'a> {
                 let permits = Semaphore::new(self.applier.settings.concurrency.max(1));
                 let permits = self.permits.entry(step.provider.clone()).or_insert_with(|| Arc::new(permits));
                 let halted = [Arc::clone(&self.halted), Arc::clone(&self.applier.settings.stop)];
-                Prepared::Calls(Ready { place, step, provider, desired, permits: Arc::clone(permits), halted }, events)
+                let (permits, lease) = (Arc::clone(permits), self.lease.clone());
+                let not_before = self.settled_at.filter(|_| self.may_be_overtaken(step));
+                let ready = Ready { place, step, provider, desired, permits, halted, lease, not_before };
+                Prepared::Calls(ready, events)
             }
-            Err(record) => Prepared::Recorded(record),
+            Err(record) => Prepared::Recorded(*record),
         }
+    }
+
+    /// Whether a late call of an earlier run could undo what a step does. What is created is created again with the same
+    /// token, so the late call makes nothing else.
+    fn may_be_overtaken(&self, step: &Step) -> bool {
+        let doubt = self.doubts.get(&step.address);
+        doubt.is_some_and(|action| (step.call, *action) != (Call::Create, Action::Create))
     }
 
     fn resolve(&self, step: &Step) -> Result<Attributes, Diagnostic> {
@@ -68,7 +81,7 @@ impl<'a> Run<'a> {
     }
 
     /// The events that announce a call. A step that calls nobody is one event, and that is the `Err`.
-    fn announce(&mut self, step: &Step) -> Result<Vec<Event>, Event> {
+    fn announce(&mut self, step: &Step) -> Result<Vec<Event>, Box<Event>> {
         let address = &step.address;
         let prior = || step.prior.clone().unwrap_or_default();
         let mut events = Vec::new();
@@ -76,7 +89,18 @@ impl<'a> Run<'a> {
             Call::Record => {
                 let recorded = recorded(step, prior());
                 self.vault.put(address, Held::from(&recorded));
-                return Err(Event::Observed { address: address.clone(), recorded });
+                return Err(Box::new(Event::Observed { address: address.clone(), recorded }));
+            }
+            Call::Move => {
+                let from = step.moved_from.clone().unwrap_or_else(|| address.clone());
+                self.vault.rename(&from, address);
+                return Err(Box::new(Event::Moved { from, to: address.clone() }));
+            }
+            Call::Forget => {
+                self.vault.remove(address);
+                let address = address.clone();
+                let is_gone = step.prior.is_none();
+                return Err(Box::new(if is_gone { Event::Gone { address } } else { Event::Forgotten { address } }));
             }
             Call::Create => {
                 // The plan found out that it is missing.
@@ -90,7 +114,7 @@ impl<'a> Run<'a> {
             Call::Delete => {
                 // What an earlier run made, and could not write down, counts as a thing before it goes: the next one
                 // gets another token.
-                if self.doubts.contains(address) && !self.vault.holds(address) && step.prior.is_some() {
+                if self.doubts.contains_key(address) && !self.vault.holds(address) && step.prior.is_some() {
                     events.push(Event::Observed { address: address.clone(), recorded: recorded(step, prior()) });
                 }
                 Action::Delete
@@ -104,7 +128,11 @@ impl<'a> Run<'a> {
 impl<'a> Ready<'a> {
     /// Makes the call as soon as its provider bears one more.
     pub(super) async fn perform(self, applier: &'a Applier<'a>, cx: Context, began: Duration) -> Finished<'a> {
-        let Self { place, step, provider, desired, permits, halted } = self;
+        let Self { place, step, provider, desired, permits, halted, lease, not_before } = self;
+        if let Some(wait) = not_before.map(|at| at.saturating_sub(cx.clock.monotonic())).filter(|wait| !wait.is_zero())
+        {
+            cx.clock.sleep(wait).await;
+        }
         let _permit = permits.acquire().await;
         let start = cx.clock.monotonic();
         let tell = |what| {
@@ -115,13 +143,18 @@ impl<'a> Ready<'a> {
         let retrying = |retry: &Retry<'_>| {
             tell(What::Retrying { attempt: retry.attempt, wait: retry.wait, error: retry.error.to_string() });
         };
-        let target = Target { address: step.address.clone(), token: step.token.clone() };
+        let known_as = step.made_as.as_ref().unwrap_or(&step.address);
+        let target = Target { address: known_as.clone(), token: step.token.clone() };
         let result = match provider.resource(step.address.kind()) {
-            _ if halted.iter().any(|halted| halted.load(Ordering::SeqCst)) => Err(Cause::Halted.unseen()),
+            _ if halted.iter().any(|halted| halted.load(Ordering::SeqCst)) || !lease.may_call() => {
+                Err(Cause::Halted.unseen())
+            }
             Some(resource) => {
                 tell(What::Started);
                 let policy = &applier.settings.policy;
-                Work { cx: &cx, step, target, resource, desired: &desired, policy }.perform(retrying).await
+                Work { cx: &cx, step, target, resource, desired: &desired, policy, lease: &lease }
+                    .perform(retrying)
+                    .await
             }
             None => {
                 let error = Error::Bug(format!("the kind of {} is gone from its provider", step.address));
@@ -142,7 +175,9 @@ pub(super) fn recorded(step: &Step, attributes: Attributes) -> Recorded {
         needs: step.dependencies.clone(),
         service: step.service,
         holds_data: step.holds_data,
+        lifecycle: step.lifecycle.clone(),
         token: step.token.clone(),
+        made_as: step.made_as.clone(),
     }
 }
 
@@ -153,6 +188,10 @@ fn intent(step: &Step, action: Action) -> Intent {
         needs: step.dependencies.clone(),
         service: step.service,
         holds_data: step.holds_data,
+        lifecycle: step.lifecycle.clone(),
         token: step.token.clone(),
+        made_as: step.made_as.clone(),
+        reason: step.reason.clone(),
+        origin: step.origin.clone(),
     }
 }

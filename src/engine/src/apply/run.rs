@@ -5,13 +5,13 @@ use crate::apply::secrets::{Held, Vault};
 use crate::apply::work::{Broken, Cause, Effect, Seen};
 use crate::apply::{Applier, Journal, Outcome, settle, trouble};
 use crate::plan::{Call, Plan, Step, sensitive};
-use crate::state::{Event, StateKey};
+use crate::state::{Event, Lease, StateKey};
 use acquire_model::{Action, Address, Attributes, Diagnostic, ProviderName};
 use acquire_provider::{Context, Secrets};
 use futures::future::{Either, select};
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,14 +28,20 @@ pub(super) struct Run<'a> {
     pub(super) plan: &'a Plan,
     pub(super) cx: Context,
     pub(super) vault: Arc<Vault>,
-    /// What earlier runs left in doubt.
-    pub(super) doubts: BTreeSet<Address>,
+    /// What earlier runs left in doubt, and what they were about to do.
+    pub(super) doubts: BTreeMap<Address, Action>,
+    /// When no call of theirs can have its effect any more, if one may be on its way.
+    pub(super) settled_at: Option<Duration>,
     /// What happened and is not written down yet.
     pub(super) pending: Vec<Event>,
+    /// Steps that succeeded, which people are told once that is written down.
+    succeeded: Vec<(&'a Step, Duration)>,
     /// Who may call, by provider.
     pub(super) permits: BTreeMap<ProviderName, Arc<Semaphore>>,
     /// Set when no further call may be made.
     pub(super) halted: Arc<AtomicBool>,
+    /// Until when calls may be made at all.
+    pub(super) lease: Lease,
     queue: Queue<'a>,
     outcome: Outcome,
     began: Duration,
@@ -66,15 +72,19 @@ impl<'a> Run<'a> {
     pub(super) fn new(applier: &'a Applier<'a>, plan: &'a Plan, journal: &dyn Journal) -> Self {
         let named = plan.steps.iter().map(|step| &step.provider);
         let vault = Vault::new(applier.cx, applier.providers, &journal.state().resources, named);
+        let of_doubts = journal.state().in_doubt.iter();
         Self {
             applier,
             plan,
             cx: Context { secrets: Arc::clone(&vault) as Arc<dyn Secrets>, ..applier.cx.clone() },
             vault,
-            doubts: journal.state().in_doubt.keys().cloned().collect(),
+            doubts: of_doubts.map(|(address, doubt)| (address.clone(), doubt.intent.action)).collect(),
+            settled_at: settle::settled_at(applier, journal),
             pending: Vec::new(),
+            succeeded: Vec::new(),
             permits: BTreeMap::new(),
             halted: Arc::default(),
+            lease: journal.lease(),
             queue: Queue::new(&plan.steps),
             outcome: Outcome { kept: plan.kept.clone(), ..Outcome::default() },
             began: applier.cx.clock.monotonic(),
@@ -85,16 +95,18 @@ impl<'a> Run<'a> {
     /// Runs every step whose needs are met, until none is left.
     pub(super) async fn run(mut self, journal: &mut dyn Journal) -> Outcome {
         let steps = u64::try_from(self.plan.steps.len()).unwrap_or(u64::MAX);
-        self.pending.push(Event::Begun { steps, spec_digest: self.plan.spec_digest.clone() });
-        let mut running = FuturesUnordered::new();
+        self.pending.push(self.applier.begun(steps, self.plan.spec_digest.clone(), self.plan.purpose));
+        let (mut running, mut finished) = (FuturesUnordered::new(), Vec::new());
         loop {
-            for ready in self.start(journal, running.is_empty()) {
+            let start = self.start(journal, running.is_empty());
+            for ready in meanwhile(&mut running, &mut finished, start).await {
                 running.push(ready.perform(self.applier, self.cx.clone(), self.began));
             }
-            if running.is_empty() {
-                return self.end(journal);
+            if running.is_empty() && finished.is_empty() {
+                return self.end(journal).await;
             }
-            for finished in self.next(&mut running, journal).await {
+            self.next(&mut running, &mut finished, journal).await;
+            for finished in finished.drain(..) {
                 self.finish(finished, journal);
             }
         }
@@ -102,7 +114,7 @@ impl<'a> Run<'a> {
 
     /// Prepares the steps that may start, and makes durable, as one group, what happened so far and what is about to
     /// happen. If nothing can start and nothing is running, the end of the run writes what happened.
-    fn start(&mut self, journal: &mut dyn Journal, is_idle: bool) -> Vec<Ready<'a>> {
+    async fn start(&mut self, journal: &mut dyn Journal, is_idle: bool) -> Vec<Ready<'a>> {
         if self.outcome.refused.is_some() || self.applier.settings.stop.load(Ordering::SeqCst) {
             return Vec::new();
         }
@@ -121,7 +133,7 @@ impl<'a> Run<'a> {
                     Prepared::Recorded(event) => {
                         self.pending.push(event);
                         self.queue.succeeded(place);
-                        self.tell(step, What::Finished { took: Duration::ZERO });
+                        self.succeeded.push((step, Duration::ZERO));
                     }
                     Prepared::Impossible(diagnostic) => self.fail(place, step, Duration::ZERO, diagnostic),
                 }
@@ -129,7 +141,7 @@ impl<'a> Run<'a> {
         }
         let outcomes = self.pending.len();
         self.pending.append(&mut intents);
-        if (starting.is_empty() && is_idle) || self.write(journal) {
+        if (starting.is_empty() && is_idle) || self.write(journal).await {
             return starting;
         }
         // What could not be announced is not done. The outcomes are kept for another try at the end.
@@ -138,13 +150,16 @@ impl<'a> Run<'a> {
         Vec::new()
     }
 
-    fn write(&mut self, journal: &mut dyn Journal) -> bool {
+    async fn write(&mut self, journal: &mut dyn Journal) -> bool {
         if self.pending.is_empty() {
             return true;
         }
-        match journal.append(&self.pending) {
+        match journal.append(&self.pending).await {
             Ok(()) => {
                 self.pending.clear();
+                for (step, took) in std::mem::take(&mut self.succeeded) {
+                    self.tell(step, What::Finished { took });
+                }
                 true
             }
             Err(failure) => {
@@ -159,10 +174,11 @@ impl<'a> Run<'a> {
     async fn next<F: Future<Output = Finished<'a>>>(
         &mut self,
         running: &mut FuturesUnordered<F>,
+        group: &mut Vec<Finished<'a>>,
         journal: &mut dyn Journal,
-    ) -> Vec<Finished<'a>> {
-        let mut group = Vec::new();
+    ) {
         match journal.head_due().filter(|_| self.heads) {
+            _ if !group.is_empty() => {}
             None => group.extend(running.next().await),
             Some(due) => match select(running.next(), pin!(self.cx.clock.sleep(due))).await {
                 Either::Left((finished, _)) => group.extend(finished),
@@ -171,12 +187,11 @@ impl<'a> Run<'a> {
         }
         if self.heads && journal.head_due() == Some(Duration::ZERO) {
             // A head that cannot be written is not this run's concern: closing the journal tries again and says so.
-            self.heads = journal.write_head().is_ok();
+            self.heads = journal.write_head().await.is_ok();
         }
         while let Some(Some(finished)) = running.next().now_or_never() {
             group.push(finished);
         }
-        group
     }
 
     /// Takes in what a step came to.
@@ -196,7 +211,7 @@ impl<'a> Run<'a> {
             }
             Err(Broken { cause: Cause::Halted, .. }) => {
                 // An earlier doubt is still one.
-                if !self.doubts.contains(address) {
+                if !self.doubts.contains_key(address) {
                     let reason = "the run was stopped before its call".to_owned();
                     self.pending.push(Event::Failed { address: address.clone(), reason });
                 }
@@ -212,20 +227,23 @@ impl<'a> Run<'a> {
             Call::Create => self.outcome.added += 1,
             Call::Update => self.outcome.changed += 1,
             Call::Delete => self.outcome.destroyed += 1,
-            Call::Record => {}
+            Call::Record | Call::Forget | Call::Move => {}
         }
         self.queue.succeeded(place);
-        self.tell(step, What::Finished { took });
+        self.succeeded.push((step, took));
     }
 
     /// Writes down what was seen after a failure; if nothing was, the step stays in doubt.
     fn look(&mut self, step: &Step, seen: Seen, diagnostic: &Diagnostic, journal: &dyn Journal) {
+        let failed = Event::Failed { address: step.address.clone(), reason: diagnostic.summary.clone() };
         match (seen, journal.state().resources.get(&step.address)) {
-            (Seen::Missing, None) => {
-                self.pending.push(Event::Failed { address: step.address.clone(), reason: diagnostic.summary.clone() })
+            (Seen::Missing, None) => self.pending.push(failed),
+            (Seen::Missing, Some(_)) => {
+                self.pending.push(failed);
+                self.gone(&step.address);
             }
-            (Seen::Missing, Some(_)) => self.gone(&step.address),
             (Seen::There(mut attributes), Some(before)) => {
+                self.pending.push(failed);
                 sensitive::mask(&mut attributes, &step.sensitive, journal.key());
                 let now = settle::seen(before, attributes, journal.key());
                 self.vault.put(&step.address, Held::from(&now));
@@ -262,11 +280,11 @@ impl<'a> Run<'a> {
     }
 
     /// Writes down that the run is over.
-    fn end(mut self, journal: &mut dyn Journal) -> Outcome {
+    async fn end(mut self, journal: &mut dyn Journal) -> Outcome {
         let left = self.queue.give_up();
         self.skip(left, None);
         self.pending.push(Event::Ended);
-        self.write(journal);
+        self.write(journal).await;
         self.outcome
     }
 
@@ -280,6 +298,23 @@ impl<'a> Run<'a> {
             what,
         });
     }
+}
+
+/// Waits for the journal while what runs goes on: a bucket takes its time.
+async fn meanwhile<F: Future, T>(
+    running: &mut FuturesUnordered<F>,
+    finished: &mut Vec<F::Output>,
+    writing: impl Future<Output = T>,
+) -> T {
+    let mut writing = pin!(writing);
+    while !running.is_empty() {
+        // The journal is asked first: a directory answers at once.
+        match select(writing.as_mut(), running.next()).await {
+            Either::Left((written, _)) => return written,
+            Either::Right((done, _)) => finished.extend(done),
+        }
+    }
+    writing.await
 }
 
 /// What may stand in the state of what a step made.

@@ -17,6 +17,7 @@ pub(super) struct Vault {
 pub(super) struct Held {
     pub(super) provider: ProviderName,
     pub(super) token: String,
+    pub(super) made_as: Option<Address>,
     pub(super) attributes: Attributes,
 }
 
@@ -60,6 +61,15 @@ impl Vault {
         self.held.write().unwrap_or_else(PoisonError::into_inner).insert(address.clone(), held);
     }
 
+    /// Notes that a resource has another address.
+    pub(super) fn rename(&self, from: &Address, to: &Address) {
+        let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(mut moved) = held.remove(from) {
+            moved.made_as = Some(moved.made_as.unwrap_or_else(|| from.clone())).filter(|made_as| made_as != to);
+            held.insert(to.clone(), moved);
+        }
+    }
+
     /// Notes that a resource is not there any more.
     pub(super) fn remove(&self, address: &Address) {
         self.held.write().unwrap_or_else(PoisonError::into_inner).remove(address);
@@ -71,6 +81,7 @@ impl From<&Recorded> for Held {
         Self {
             provider: recorded.provider.clone(),
             token: recorded.token.clone(),
+            made_as: recorded.made_as.clone(),
             attributes: recorded.attributes.clone(),
         }
     }
@@ -84,7 +95,7 @@ impl Secrets for Vault {
         let held = held.ok_or_else(missing)?;
         let provider = self.provider(&held.provider).ok_or_else(missing)?;
         let resource = provider.resource(address.kind()).ok_or_else(missing)?;
-        let target = Target { address: address.clone(), token: held.token };
+        let target = Target { address: held.made_as.unwrap_or_else(|| address.clone()), token: held.token };
         resource.reveal(&self.cx, &target, &held.attributes).await
     }
 }

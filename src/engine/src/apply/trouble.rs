@@ -70,7 +70,9 @@ fn refused(step: &Step, Failure { error, .. }: &Failure) -> Diagnostic {
         Error::Throttled { .. } | Error::Unavailable(_) => "apply again when it answers",
         Error::Bug(_) => "please report this together with the spec",
     };
-    Diagnostic::error(code, format!("cannot {} `{}`: {error}", words(step.call).0, step.address)).hint(hint)
+    let (what, advice) = error.told();
+    let summary = format!("cannot {} `{}`: {what}", words(step.call).0, step.address);
+    Diagnostic::error(code, summary).hint(advice.as_deref().unwrap_or(hint))
 }
 
 fn words(call: Call) -> (&'static str, &'static str) {
@@ -79,5 +81,7 @@ fn words(call: Call) -> (&'static str, &'static str) {
         Call::Update => ("update", "updated"),
         Call::Delete => ("delete", "deleted"),
         Call::Record => ("record", "recorded"),
+        Call::Forget => ("forget", "forgotten"),
+        Call::Move => ("move", "moved"),
     }
 }

@@ -1,5 +1,6 @@
 use crate::plan::call::{Failure, Policy, Retry};
 use crate::plan::{Call, Step};
+use crate::state::Lease;
 use acquire_model::{Attributes, Part, Timestamp};
 use acquire_provider::{Change, Context, Deleted, Error, Resource, Target};
 use acquire_store::probe::{self, Verdict};
@@ -12,6 +13,8 @@ pub(super) struct Work<'a> {
     pub(super) resource: &'a dyn Resource,
     pub(super) desired: &'a Attributes,
     pub(super) policy: &'a Policy,
+    /// Until when it may be made.
+    pub(super) lease: &'a Lease,
 }
 
 /// What a step came to.
@@ -70,7 +73,8 @@ impl Work<'_> {
             Call::Create => self.create(&mut retrying).await,
             Call::Update => self.update(self.prior(), &mut retrying).await.map_err(Cause::from),
             Call::Delete => self.delete(&mut retrying).await.map_err(Cause::from),
-            Call::Record => Ok(Effect::Present(self.prior().clone())),
+            Call::Record | Call::Move => Ok(Effect::Present(self.prior().clone())),
+            Call::Forget => Ok(Effect::Gone),
         };
         match tried {
             Ok(effect) => Ok(effect),
@@ -89,7 +93,7 @@ impl Work<'_> {
     /// Creates it. What an earlier run made, and was cut off, may have been asked for with other inputs: then it is
     /// brought to these.
     async fn create(&self, retrying: &mut impl FnMut(&Retry<'_>)) -> Result<Effect, Cause> {
-        let create = || self.resource.create(self.cx, &self.target, self.desired);
+        let create = || self.sent(self.resource.create(self.cx, &self.target, self.desired));
         let made = self.policy.call(self.cx, create, &mut *retrying).await?;
         let differs = || matches!(self.resource.compare(self.desired, &made), Change::Update(_));
         let effect = if self.step.prior.is_some() && differs() {
@@ -107,17 +111,26 @@ impl Work<'_> {
     }
 
     async fn update(&self, prior: &Attributes, retrying: &mut impl FnMut(&Retry<'_>)) -> Result<Effect, Failure> {
-        let update = || self.resource.update(self.cx, &self.target, prior, self.desired);
+        let update = || self.sent(self.resource.update(self.cx, &self.target, prior, self.desired));
         self.policy.call(self.cx, update, retrying).await.map(Effect::Present)
     }
 
     async fn delete(&self, retrying: &mut impl FnMut(&Retry<'_>)) -> Result<Effect, Failure> {
-        let delete = || self.resource.delete(self.cx, &self.target, self.prior());
+        let delete = || self.sent(self.resource.delete(self.cx, &self.target, self.prior()));
         match self.policy.call(self.cx, delete, retrying).await {
             Ok(Deleted::Gone) => Ok(Effect::Gone),
             Ok(Deleted::Scheduled(at)) => Ok(Effect::Scheduled(at)),
             Err(Failure { error: Error::NotFound(_), .. }) => Ok(Effect::Gone),
             Err(failure) => Err(failure),
+        }
+    }
+
+    /// Sends a call that changes something, unless somebody else may hold the lock by now.
+    async fn sent<T>(&self, call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        if self.lease.may_call() {
+            call.await
+        } else {
+            Err(Error::Denied("this run may have lost the lock of the state".to_owned()))
         }
     }
 

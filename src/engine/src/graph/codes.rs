@@ -10,3 +10,5 @@ pub const NEEDS_NOTHING: Code = Code(103);
 pub const CYCLE: Code = Code(104);
 /// The spec comes to more resources than one deployment may have.
 pub const TOO_MANY: Code = Code(105);
+/// A picture of the graph would have too many boxes to be read.
+pub const TOO_LARGE_TO_DRAW: Code = Code(106);

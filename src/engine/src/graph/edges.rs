@@ -1,7 +1,7 @@
 use crate::graph::codes;
 use crate::graph::order;
 use crate::graph::{ExpandOptions, Graph, Node, RESOURCES_MAX};
-use acquire_model::spec::Spec;
+use acquire_model::spec::{Lifecycle, Spec};
 use acquire_model::{Address, Diagnostic, Expression, Name, Part, ProviderName, Span};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -64,6 +64,7 @@ impl<'a> Draft<'a> {
             origin: origin(&path.to_owned()),
             origins: inputs.paths.iter().filter_map(place).collect(),
             holds_data: [Part::Bucket, Part::Key].iter().any(|part| part.as_str() == address.kind().as_str()),
+            lifecycle: Lifecycle::default(),
             service: None,
             address,
             provider,
@@ -108,7 +109,7 @@ impl<'a> Draft<'a> {
         let mut unplaced: Vec<Option<Node>> = self.nodes.into_values().map(Some).collect();
         let nodes: Vec<Node> = sorted.iter().filter_map(|n| unplaced.get_mut(*n)?.take()).collect();
         let places = nodes.iter().enumerate().map(|(place, node)| (node.address.clone(), place)).collect();
-        Ok(Graph { nodes, places })
+        Ok(Graph { nodes, moved: self.spec.moved.clone(), places })
     }
 
     fn circle(&self, cycle: &[usize]) -> Diagnostic {
@@ -129,6 +130,18 @@ fn placed(mistake: Diagnostic, node: &Node, span: Option<&Span>, label: &str) ->
     match span {
         Some(span) => mistake.at(span.clone(), label),
         None => mistake,
+    }
+}
+
+/// Lets happen to each resource what its owner says.
+pub(super) fn add_lifecycles(draft: &mut Draft) {
+    for node in draft.nodes.values_mut() {
+        let owner = node.address.owner();
+        let lifecycle = match node.service {
+            Some(service) => draft.spec.services.get(&service).map(|service| &service.lifecycle),
+            None => draft.spec.resources.get(owner).map(|resource| &resource.lifecycle),
+        };
+        node.lifecycle = lifecycle.cloned().unwrap_or_default();
     }
 }
 

@@ -4,6 +4,8 @@
 
 /// Codes of this module.
 pub mod codes;
+/// A graph as a picture.
+pub mod draw;
 /// What needs what.
 mod edges;
 /// Orders in which everything comes after what it needs.
@@ -14,7 +16,7 @@ mod plain;
 mod services;
 
 use crate::graph::edges::Draft;
-use acquire_model::spec::Spec;
+use acquire_model::spec::{Lifecycle, Moved, Spec};
 use acquire_model::{Address, Diagnostic, Expression, ProviderName, ServiceType, Span};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -40,6 +42,8 @@ pub struct Node {
     pub origins: BTreeMap<String, Span>,
     /// Whether it holds people's data.
     pub holds_data: bool,
+    /// What may happen to it.
+    pub lifecycle: Lifecycle,
     /// The service it is a part of; `None` for a plain resource.
     pub service: Option<ServiceType>,
 }
@@ -57,6 +61,7 @@ pub struct ExpandOptions {
 #[derive(Clone, Debug)]
 pub struct Graph {
     nodes: Vec<Node>,
+    moved: Vec<Moved>,
     places: BTreeMap<Address, usize>,
 }
 
@@ -64,6 +69,11 @@ impl Graph {
     /// All nodes, each after what it needs; the order depends on nothing but the nodes.
     pub fn nodes(&self) -> &[Node] {
         &self.nodes
+    }
+
+    /// The plain resources that have another name than they had.
+    pub fn moved(&self) -> &[Moved] {
+        &self.moved
     }
 
     /// Returns the node at an address.
@@ -79,9 +89,10 @@ impl Graph {
 /// there, a cycle (its path is named).
 pub fn expand(spec: &Spec, options: &ExpandOptions) -> Result<Graph, Vec<Diagnostic>> {
     let mut draft = Draft::new(spec, options);
-    let transforms: [fn(&mut Draft); 6] = [
+    let transforms: [fn(&mut Draft); 7] = [
         services::add,
         plain::add,
+        edges::add_lifecycles,
         edges::check_size,
         edges::connect_references,
         edges::connect_owners,

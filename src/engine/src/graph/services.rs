@@ -104,13 +104,12 @@ impl Expansion<'_> {
             .with("function", output(self.of, Part::Function, "url"))
     }
 
+    /// One after the other, so that the same spec always gets the same uids.
     fn registration(&self) -> Inputs {
-        let inputs = self.introduced();
-        if self.of == ServiceType::Registry {
-            inputs
-        } else {
-            inputs.needing(Address::part(ServiceType::Registry, Part::Registration))
-        }
+        let before = self.spec.services.keys().take_while(|other| **other != self.of).last();
+        before
+            .into_iter()
+            .fold(self.introduced(), |inputs, before| inputs.needing(Address::part(*before, Part::Registration)))
     }
 
     fn trust(&self) -> Inputs {

@@ -76,6 +76,15 @@ fn a_service_comes_to_the_resources_of_the_table() {
 }
 
 #[test]
+fn services_register_one_after_the_other_so_that_their_uids_are_always_the_same() {
+    let graph = graph(&services(&ServiceType::ALL));
+    for (before, after) in ServiceType::ALL.into_iter().zip(ServiceType::ALL.into_iter().skip(1)) {
+        let needed = needs(&graph, &format!("{after}/registration"));
+        assert!(needed.contains(&format!("{before}/registration")), "{after}: {needed:?}");
+    }
+}
+
+#[test]
 fn introductions_come_after_the_registry_and_trust_after_all_registrations() {
     let graph = graph(&services(&[ServiceType::Registry, ServiceType::Identity, ServiceType::Access]));
     assert!(needs(&graph, "identity/registration").contains(&"registry/registration".to_owned()));

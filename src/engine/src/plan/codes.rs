@@ -16,5 +16,9 @@ pub const STALE: Code = Code(115);
 pub const UNKNOWN_FORMAT: Code = Code(116);
 /// A reference leads to a sensitive value, of which the state holds only a fingerprint.
 pub const SENSITIVE_REFERENCE: Code = Code(117);
+/// A selector of `-target`, `-exclude` or `-replace` selects nothing.
+pub const NOT_SELECTED: Code = Code(118);
+/// Something protected would have to be deleted.
+pub const PROTECTED: Code = Code(119);
 /// An invariant of planning does not hold.
 pub const BUG: Code = Code(199);

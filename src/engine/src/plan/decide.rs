@@ -1,5 +1,6 @@
 use crate::graph::{Graph, Node};
 use crate::plan::refresh::{self, Observed};
+use crate::plan::scope::Chosen;
 use crate::plan::sensitive::{is_fingerprint, mask, show};
 use crate::plan::{AttributeChange, Data, Options, Shown, codes, reason};
 use crate::state::{Intent, Recorded, State};
@@ -16,6 +17,7 @@ pub(super) struct Facts<'a> {
     pub(super) graph: &'a Graph,
     pub(super) state: &'a State,
     pub(super) observed: &'a Observed,
+    pub(super) chosen: &'a Chosen,
     pub(super) providers: &'a dyn Providers,
     pub(super) options: &'a Options,
 }
@@ -78,7 +80,7 @@ pub(super) fn decide(facts: Facts<'_>) -> Result<Vec<Decided<'_>>, Vec<Diagnosti
     let mut prospects = Prospects::new();
     let mut decisions = Vec::with_capacity(facts.graph.nodes().len());
     let mut mistakes = Vec::new();
-    for node in facts.graph.nodes() {
+    for node in facts.graph.nodes().iter().filter(|node| !facts.chosen.left.contains(&node.address)) {
         match decide_one(facts, node, &mut prospects) {
             Ok(decided) => decisions.push(decided),
             Err(mistake) => mistakes.push(mistake),
@@ -91,7 +93,15 @@ fn decide_one<'a>(facts: Facts<'a>, node: &'a Node, prospects: &mut Prospects<'a
     let provider = refresh::provider(facts.providers, &node.provider, &node.address)?;
     let resource = refresh::resource(provider.as_ref(), &node.address)?;
     let subject = subject(facts, node, resource, prospects)?;
-    let (fate, names) = fate(&subject, resource);
+    let (fate, names) = match fate(&subject, resource) {
+        (fate, _) if fate != Fate::Created && facts.chosen.replaced.contains(&node.address) => {
+            (Fate::Replaced, Vec::new())
+        }
+        decided => decided,
+    };
+    if fate == Fate::Replaced && subject.is_protected() {
+        return Err(protected(&subject, &names));
+    }
     if fate == Fate::Replaced && subject.holds_data && facts.options.data == Data::Keep {
         return Err(data_would_go(&subject, &names));
     }
@@ -122,6 +132,9 @@ fn subject<'a>(
         for reference in expression.references() {
             check_reference(node, name, reference, prospects)?;
         }
+        if subject.ignored().any(|(ignored, _)| ignored == name) {
+            continue;
+        }
         match expression.resolve(&|reference| certain(reference, prospects).cloned()) {
             Resolved::Known(value) => {
                 subject.wanted.insert(name.clone(), value);
@@ -129,6 +142,8 @@ fn subject<'a>(
             Resolved::AfterApply => subject.open.push(name),
         }
     }
+    let ignored: Attributes = subject.ignored().map(|(name, value)| (name.clone(), value.clone())).collect();
+    subject.wanted.extend(ignored);
     if let Some(key) = &facts.options.key {
         mask(&mut subject.wanted, &node.sensitive, key);
     }
@@ -202,6 +217,7 @@ fn is_out_of_date(subject: &Subject<'_>, recorded: &Recorded, observed: &Attribu
         || recorded.needs != subject.node.needs
         || recorded.service != subject.node.service
         || recorded.holds_data != subject.holds_data
+        || recorded.lifecycle != subject.node.lifecycle
 }
 
 fn prospect<'a>(subject: &Subject<'a>, resource: &dyn Resource, fate: Fate, names: &[String]) -> Prospect<'a> {
@@ -221,12 +237,24 @@ fn prospect<'a>(subject: &Subject<'a>, resource: &dyn Resource, fate: Fate, name
 }
 
 fn data_would_go(subject: &Subject<'_>, names: &[String]) -> Diagnostic {
+    let summary = format!("`{}` holds data and would have to be deleted and made again", subject.node.address);
+    let hint = "take the change back, or move the data away and destroy it with `--data` first";
+    would_go(Diagnostic::error(codes::DATA_WOULD_GO, summary).hint(hint), subject, names)
+}
+
+fn protected(subject: &Subject<'_>, names: &[String]) -> Diagnostic {
+    let summary = format!("`{}` is protected and would have to be deleted and made again", subject.node.address);
+    let hint = "take the change back, or set `lifecycle: { protect: false }`, apply, and change it then";
+    would_go(Diagnostic::error(codes::PROTECTED, summary).hint(hint), subject, names)
+}
+
+fn would_go(mistake: Diagnostic, subject: &Subject<'_>, names: &[String]) -> Diagnostic {
     let node = subject.node;
-    let summary = format!("`{}` holds data and would have to be deleted and made again", node.address);
-    let mistake = Diagnostic::error(codes::DATA_WOULD_GO, summary)
-        .address(&node.address)
-        .detail(format!("This cannot change in place: {}.", names.join(", ")))
-        .hint("take the change back, or move the data away and destroy it with `--data` first");
+    let detail = match names {
+        [] => "It was asked for with `-replace`.".to_owned(),
+        names => format!("This cannot change in place: {}.", names.join(", ")),
+    };
+    let mistake = mistake.address(&node.address).detail(detail);
     match names.iter().find_map(|name| node.origins.get(name)).or(node.origin.as_ref()) {
         Some(span) => mistake.at(span.clone(), "asked for here"),
         None => mistake,
@@ -234,6 +262,11 @@ fn data_would_go(subject: &Subject<'_>, names: &[String]) -> Diagnostic {
 }
 
 impl Decided<'_> {
+    /// Whether its replacement makes the new thing first. Not of what a run that was cut off may have made.
+    pub(super) fn is_create_first(&self) -> bool {
+        self.subject.node.lifecycle.create_first && self.subject.recorded.is_some() && self.subject.doubt.is_none()
+    }
+
     /// What people are shown of the difference.
     pub(super) fn changes(&self) -> Vec<AttributeChange> {
         match self.fate {
@@ -245,7 +278,21 @@ impl Decided<'_> {
     }
 }
 
-impl Subject<'_> {
+impl<'a> Subject<'a> {
+    /// The inputs that stay as they are, whatever the spec says. One of which only a fingerprint is known cannot: it
+    /// would have to be written with the next update, so the spec's value holds.
+    pub(super) fn ignored(&self) -> impl Iterator<Item = (&'a String, &'a serde_json::Value)> {
+        let (node, observed) = (self.node, self.observed);
+        let ignored = node.lifecycle.ignore.iter().filter(|name| node.desired.contains_key(*name));
+        ignored.filter_map(move |name| Some((name, observed?.get(name)?))).filter(|(_, value)| !is_fingerprint(value))
+    }
+
+    /// Whether it must not be deleted: what the state says counts too, so that a protection is taken away before the
+    /// thing is.
+    fn is_protected(&self) -> bool {
+        self.node.lifecycle.protect || self.recorded.is_some_and(|recorded| recorded.lifecycle.protect)
+    }
+
     /// Who provides the thing that is there, or may be there.
     fn provider(&self) -> Option<&ProviderName> {
         self.recorded.map(|recorded| &recorded.provider).or(self.doubt.map(|intent| &intent.provider))

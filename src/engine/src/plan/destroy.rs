@@ -1,19 +1,22 @@
 //! The one place that knows in which order things are deleted, and what is spared.
 
 use crate::plan::refresh::Observed;
-use crate::plan::{Call, Data, FORMAT, Plan, Step, reason, steps};
-use crate::state::State;
+use crate::plan::{Call, Data, FORMAT, Plan, Scope, Step, reason, steps};
+use crate::state::{Purpose, State};
+use acquire_model::spec::Lifecycle;
 use acquire_model::{Action, Address, Attributes, Diagnostic, ProviderName, ServiceType};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A thing that can be deleted: it is in the state, or may be there.
 pub(super) struct Doomed<'a> {
-    address: &'a Address,
+    pub(super) address: &'a Address,
     provider: &'a ProviderName,
-    needs: &'a BTreeSet<Address>,
+    pub(super) needs: &'a BTreeSet<Address>,
     service: Option<ServiceType>,
     holds_data: bool,
+    lifecycle: &'a Lifecycle,
     token: &'a str,
+    made_as: Option<&'a Address>,
     prior: Option<&'a Attributes>,
 }
 
@@ -21,11 +24,12 @@ pub(super) struct Doomed<'a> {
 /// deleting what is not there succeeds.
 ///
 /// # Errors
-/// Only if an invariant of planning does not hold.
-pub fn destroy(state: &State, data: Data, binary_sha256: &str) -> Result<Plan, Diagnostic> {
-    let (deleted, kept) = spare(everything(state), data);
-    let mut drafted: Vec<Step> =
-        deleted.iter().map(|doomed| doomed.step(Action::Delete, reason::DESTROYED.to_owned())).collect();
+/// If the scope names something that is not there; or if an invariant of planning does not hold.
+pub fn destroy(state: &State, data: Data, scope: &Scope, binary_sha256: &str) -> Result<Plan, Vec<Diagnostic>> {
+    let chosen = scope.choose(None, state)?;
+    let doomed = everything(state).into_iter().filter(|thing| !chosen.left.contains(thing.address));
+    let (deleted, kept) = spare(doomed.collect(), data);
+    let mut drafted: Vec<Step> = deleted.iter().map(|doomed| doomed.step(doomed.reason().to_owned())).collect();
     connect(&mut drafted);
     Ok(Plan {
         format: FORMAT,
@@ -33,10 +37,12 @@ pub fn destroy(state: &State, data: Data, binary_sha256: &str) -> Result<Plan, D
         serial: state.serial,
         spec_digest: None,
         binary_sha256: binary_sha256.to_owned(),
-        steps: steps::arrange(drafted)?,
+        purpose: Purpose::Destroy,
+        steps: steps::arrange(drafted).map_err(|mistake| vec![mistake])?,
         drift: Vec::new(),
         kept,
         unchanged: 0,
+        left: chosen.left.len(),
     })
 }
 
@@ -48,7 +54,9 @@ pub(super) fn everything(state: &State) -> Vec<Doomed<'_>> {
         needs: &recorded.needs,
         service: recorded.service,
         holds_data: recorded.holds_data,
+        lifecycle: &recorded.lifecycle,
         token: &recorded.token,
+        made_as: recorded.made_as.as_ref(),
         prior: Some(&recorded.attributes),
     });
     let in_doubt = state.in_doubt.iter().filter(|(address, _)| !state.resources.contains_key(*address));
@@ -58,7 +66,9 @@ pub(super) fn everything(state: &State) -> Vec<Doomed<'_>> {
         needs: &doubt.intent.needs,
         service: doubt.intent.service,
         holds_data: doubt.intent.holds_data,
+        lifecycle: &doubt.intent.lifecycle,
         token: &doubt.intent.token,
+        made_as: doubt.intent.made_as.as_ref(),
         prior: None,
     });
     recorded.chain(in_doubt).collect()
@@ -78,13 +88,10 @@ pub(super) fn removed<'a>(
     .collect()
 }
 
-/// Spares what holds data, unless told otherwise, and whatever the spared needs.
+/// Spares what is protected, what holds data, unless told otherwise, and whatever the spared needs.
 pub(super) fn spare(doomed: Vec<Doomed<'_>>, data: Data) -> (Vec<Doomed<'_>>, Vec<Address>) {
-    if data == Data::Delete {
-        return (doomed, Vec::new());
-    }
     let by_address: BTreeMap<&Address, &Doomed> = doomed.iter().map(|thing| (thing.address, thing)).collect();
-    let mut open: Vec<&Doomed> = doomed.iter().filter(|thing| thing.holds_data).collect();
+    let mut open: Vec<&Doomed> = doomed.iter().filter(|thing| thing.is_spared(data)).collect();
     let mut kept: BTreeSet<Address> = BTreeSet::new();
     while let Some(thing) = open.pop() {
         if kept.insert(thing.address.clone()) {
@@ -96,13 +103,38 @@ pub(super) fn spare(doomed: Vec<Doomed<'_>>, data: Data) -> (Vec<Doomed<'_>>, Ve
 }
 
 impl Doomed<'_> {
-    /// The step that deletes it.
-    pub(super) fn step(&self, action: Action, reason: String) -> Step {
+    /// Why it goes when everything does.
+    fn reason(&self) -> &'static str {
+        match (self.prior, self.holds_data) {
+            (None, _) => reason::DOUBTFUL,
+            (Some(_), true) => reason::DATA_DESTROYED,
+            (Some(_), false) => reason::DESTROYED,
+        }
+    }
+
+    fn is_spared(&self, data: Data) -> bool {
+        self.lifecycle.protect || (self.holds_data && data == Data::Keep && !self.is_retained())
+    }
+
+    /// Whether it is forgotten instead of deleted. Of what may not be there, nothing is known to forget.
+    fn is_retained(&self) -> bool {
+        self.lifecycle.retain && self.prior.is_some()
+    }
+
+    /// The step that removes it.
+    pub(super) fn step(&self, reason: String) -> Step {
+        let (action, call, reason) = if self.is_retained() {
+            (Action::Forget, Call::Forget, format!("{reason}; it is left where it is"))
+        } else {
+            (Action::Delete, Call::Delete, reason)
+        };
         Step {
             address: self.address.clone(),
             action,
-            call: Call::Delete,
+            call,
             provider: self.provider.clone(),
+            moved_from: None,
+            made_as: self.made_as.cloned(),
             token: self.token.to_owned(),
             desired: BTreeMap::new(),
             sensitive: BTreeSet::new(),
@@ -114,6 +146,7 @@ impl Doomed<'_> {
             dependencies: self.needs.clone(),
             service: self.service,
             holds_data: self.holds_data,
+            lifecycle: self.lifecycle.clone(),
         }
     }
 }

@@ -10,10 +10,16 @@ mod decide;
 mod destroy;
 /// What somebody changed outside.
 mod drift;
+/// What has another name than it had.
+mod moves;
 /// Why something happens, in words.
 mod reason;
+/// What was seen is written down, and nothing else is done.
+mod record;
 /// How things are now.
 pub(crate) mod refresh;
+/// Which resources a plan is about.
+mod scope;
 /// Values that are not shown.
 pub(crate) mod sensitive;
 /// Whether a plan still fits.
@@ -22,12 +28,17 @@ mod stale;
 mod steps;
 
 pub use destroy::destroy;
+pub(crate) use refresh::{provider, resource};
+pub use scope::{Scope, Selector};
+pub(crate) use steps::token_of;
 
 use crate::graph::Graph;
 use crate::plan::decide::{Facts, Fate};
-use crate::state::{State, StateKey};
+use crate::state::{Purpose, State, StateKey};
+use acquire_model::spec::Lifecycle;
 use acquire_model::{Action, Address, Attributes, Diagnostic, Expression, Lineage, ProviderName, ServiceType, Span};
 use acquire_provider::{Context, Providers};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -49,6 +60,9 @@ pub struct Plan {
     pub spec_digest: Option<String>,
     /// SHA-256 of the program that functions run.
     pub binary_sha256: String,
+    /// What it is for.
+    #[serde(default)]
+    pub purpose: Purpose,
     /// What to do, each step after those it needs.
     pub steps: Vec<Step>,
     /// What somebody changed outside.
@@ -57,6 +71,8 @@ pub struct Plan {
     pub kept: Vec<Address>,
     /// How many resources need nothing.
     pub unchanged: usize,
+    /// How many resources are outside its scope and left as they are, unseen.
+    pub left: usize,
 }
 
 /// One call to a provider.
@@ -64,12 +80,17 @@ pub struct Plan {
 pub struct Step {
     /// Which resource.
     pub address: Address,
-    /// What the plan does to it. A replacement is two steps, both called `Replace`: a delete, then a create.
+    /// What the plan does to it. A replacement is two steps, both called `Replace`: a delete, then a create; or three,
+    /// if the new thing is made first: the old one moves aside, and is deleted when nothing uses it any more.
     pub action: Action,
     /// What this step calls.
     pub call: Call,
     /// Whom it calls.
     pub provider: ProviderName,
+    /// The address that it has in the state, if that is another; for a move.
+    pub moved_from: Option<Address>,
+    /// The address by which its provider knows it, if that is another.
+    pub made_as: Option<Address>,
     /// Idempotency token: 32 hex digits, the same for all calls about one thing, another for one made later in its place.
     pub token: String,
     /// The inputs it should have; empty for a delete.
@@ -92,14 +113,20 @@ pub struct Step {
     pub service: Option<ServiceType>,
     /// Whether it holds people's data.
     pub holds_data: bool,
+    /// What may happen to it.
+    pub lifecycle: Lifecycle,
 }
 
 /// The provider's function that a step calls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Call {
     /// Writes down what the plan saw; calls nobody.
     Record,
+    /// Takes it out of the state; calls nobody.
+    Forget,
+    /// Gives it another address in the state; calls nobody.
+    Move,
     /// Makes it.
     Create,
     /// Changes it in place.
@@ -109,7 +136,7 @@ pub enum Call {
 }
 
 /// One attribute that differs, as people may see it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AttributeChange {
     /// Its name.
     pub name: String,
@@ -120,7 +147,7 @@ pub struct AttributeChange {
 }
 
 /// A value as people may see it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Shown {
     /// There is none.
@@ -177,6 +204,8 @@ pub enum Refresh {
     Read,
     /// The state is believed.
     Skip,
+    /// They are, and only what they say is written down: nothing is made, changed or deleted.
+    Only,
 }
 
 /// How to plan.
@@ -186,10 +215,14 @@ pub struct Options {
     pub spec_digest: String,
     /// SHA-256 of the program that functions run.
     pub binary_sha256: String,
+    /// What it is for.
+    pub purpose: Purpose,
     /// Whether providers are asked.
     pub refresh: Refresh,
     /// What happens to data that is no longer in the spec.
     pub data: Data,
+    /// Which resources it is about.
+    pub scope: Scope,
     /// The key of the state, if there is one: sensitive values are compared by their fingerprints.
     pub key: Option<StateKey>,
     /// How providers are called.
@@ -197,9 +230,9 @@ pub struct Options {
 }
 
 impl Step {
-    /// Whether people are shown it: of the two steps of a replacement only the second is.
+    /// Whether people are shown it: of the steps of a replacement only the one that makes the new thing is.
     pub fn is_shown(&self) -> bool {
-        !(self.action == Action::Replace && self.call == Call::Delete)
+        self.action != Action::Replace || self.call == Call::Create
     }
 }
 
@@ -225,7 +258,7 @@ impl Plan {
                     summary.add += 1;
                     summary.destroy += 1;
                 }
-                Action::NoOp | Action::Read | Action::Forget => {}
+                Action::NoOp | Action::Read | Action::Forget | Action::Move => {}
             }
             summary
         })
@@ -244,19 +277,32 @@ pub async fn plan(
     providers: &dyn Providers,
     options: &Options,
 ) -> Result<Plan, Vec<Diagnostic>> {
-    let observed = refresh::refresh(cx, state, providers, options).await?;
-    let decisions = decide::decide(Facts { graph, state, observed: &observed, providers, options })?;
-    let unwanted = destroy::removed(state, |address| graph.node(address).is_some(), &observed);
-    let (removed, kept) = destroy::spare(unwanted, options.data);
+    let (moves, moved) = moves::of(graph, state);
+    let state = moved.as_ref().unwrap_or(state);
+    let chosen = options.scope.choose(Some(graph), state)?;
+    let observed = refresh::refresh(cx, state, providers, options, &chosen.left).await?;
+    let drift = drift::drift(graph, state, &observed);
+    if options.refresh == Refresh::Only {
+        return Ok(record::plan(
+            Facts { graph, state, observed: &observed, chosen: &chosen, providers, options },
+            moves,
+            drift,
+        ));
+    }
+    let decisions = decide::decide(Facts { graph, state, observed: &observed, chosen: &chosen, providers, options })?;
+    let stays = |address: &Address| graph.node(address).is_some() || chosen.left.contains(address);
+    let (removed, kept) = destroy::spare(destroy::removed(state, stays, &observed), options.data);
     Ok(Plan {
         format: FORMAT,
         lineage: state.lineage.clone(),
         serial: state.serial,
         spec_digest: Some(options.spec_digest.clone()),
         binary_sha256: options.binary_sha256.clone(),
-        steps: steps::steps(&decisions, &removed, state).map_err(|mistake| vec![mistake])?,
-        drift: drift::drift(graph, state, &observed),
+        purpose: options.purpose,
+        steps: steps::steps(&moves, &decisions, &removed, state).map_err(|mistake| vec![mistake])?,
+        drift,
         kept,
+        left: chosen.left.len(),
         unchanged: decisions.iter().filter(|decided| decided.fate == Fate::Stays).count(),
     })
 }

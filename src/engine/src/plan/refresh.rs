@@ -1,10 +1,10 @@
-use crate::plan::call::Policy;
+use crate::plan::call::{Failure, Policy};
 use crate::plan::{Options, Refresh, codes, sensitive};
 use crate::state::{InDoubt, State, StateKey};
-use acquire_model::{Address, Attributes, Diagnostic, ProviderName};
+use acquire_model::{Address, Attributes, Diagnostic, Kind, ProviderName};
 use acquire_provider::{Context, Provider, Providers, Resource, Target};
 use futures::StreamExt;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Reads at once.
@@ -21,6 +21,8 @@ pub(crate) struct Reading<'a> {
     pub(crate) provider: &'a ProviderName,
     /// Its token.
     pub(crate) token: &'a str,
+    /// The address by which its provider knows it.
+    pub(crate) known_as: &'a Address,
     /// What the state holds of it.
     pub(crate) recorded: Option<&'a Attributes>,
 }
@@ -44,8 +46,10 @@ pub(super) async fn refresh(
     state: &State,
     providers: &dyn Providers,
     options: &Options,
+    left: &BTreeSet<Address>,
 ) -> Result<Observed, Vec<Diagnostic>> {
-    let readings = readings(state);
+    let readings: Vec<Reading<'_>> =
+        readings(state).into_iter().filter(|reading| !left.contains(reading.address)).collect();
     if options.refresh == Refresh::Skip {
         let believed = readings.into_iter().map(|reading| (reading.address.clone(), reading.recorded.cloned()));
         return Ok(believed.collect());
@@ -58,6 +62,7 @@ fn readings(state: &State) -> Vec<Reading<'_>> {
         address,
         provider: &recorded.provider,
         token: &recorded.token,
+        known_as: recorded.known_as(address),
         recorded: Some(&recorded.attributes),
     });
     let doubtful = state.in_doubt.iter().filter(|(address, _)| !state.resources.contains_key(*address));
@@ -68,7 +73,9 @@ impl<'a> Reading<'a> {
     /// The thing that a step in doubt is about.
     pub(crate) fn of_doubt(address: &'a Address, doubt: &'a InDoubt, state: &'a State) -> Self {
         let recorded = state.resources.get(address).map(|recorded| &recorded.attributes);
-        Self { address, provider: &doubt.intent.provider, token: &doubt.intent.token, recorded }
+        let intent = &doubt.intent;
+        let known_as = intent.made_as.as_ref().unwrap_or(address);
+        Self { address, provider: &intent.provider, token: &intent.token, known_as, recorded }
     }
 }
 
@@ -78,8 +85,9 @@ impl Reader<'_> {
     /// # Errors
     /// Every one that cannot be read.
     pub(crate) async fn read_all(&self, readings: Vec<Reading<'_>>) -> Result<Observed, Vec<Diagnostic>> {
-        let mut reads = futures::stream::iter(readings).map(|reading| self.read(reading)).buffer_unordered(AT_ONCE);
         let mut observed = Observed::new();
+        let readings = self.list_all(readings, &mut observed).await;
+        let mut reads = futures::stream::iter(readings).map(|reading| self.read(reading)).buffer_unordered(AT_ONCE);
         let mut failures = Vec::new();
         while let Some(answer) = reads.next().await {
             match answer {
@@ -93,24 +101,68 @@ impl Reader<'_> {
         if failures.is_empty() { Ok(observed) } else { Err(failures) }
     }
 
+    /// Asks for whole kinds at once where a list tells everything, and returns what still must be read: what was not
+    /// listed is read, since a list may be late, and so is everything that cannot be listed.
+    async fn list_all<'r>(&self, readings: Vec<Reading<'r>>, observed: &mut Observed) -> Vec<Reading<'r>> {
+        let mut kinds: BTreeMap<(&ProviderName, &Kind), Vec<Reading<'r>>> = BTreeMap::new();
+        for reading in readings {
+            kinds.entry((reading.provider, reading.address.kind())).or_default().push(reading);
+        }
+        let mut left = Vec::new();
+        for ((name, kind), readings) in kinds {
+            let mut listed = match self.providers.provider(name) {
+                Some(provider) if readings.len() > 1 => self.list(provider.as_ref(), kind).await,
+                _ => BTreeMap::new(),
+            };
+            for reading in readings {
+                match listed.remove(reading.known_as) {
+                    Some(attributes) => {
+                        let attributes = self.masked(attributes, reading.recorded);
+                        observed.insert(reading.address.clone(), Some(attributes));
+                    }
+                    None => left.push(reading),
+                }
+            }
+        }
+        left
+    }
+
+    /// Lists a kind; nothing if that does not work, since reading one by one says better why.
+    async fn list(&self, provider: &dyn Provider, kind: &Kind) -> BTreeMap<Address, Attributes> {
+        let resource = provider.resource(kind).filter(|resource| resource.declaration().listed);
+        let Some(resource) = resource else { return BTreeMap::new() };
+        let found = self.policy.call(self.cx, || resource.list(self.cx), |_| ()).await.unwrap_or_default();
+        found.into_iter().filter_map(|found| Some((found.address, found.attributes?))).collect()
+    }
+
+    fn masked(&self, mut observed: Attributes, recorded: Option<&Attributes>) -> Attributes {
+        if let (Some(recorded), Some(key)) = (recorded, self.key) {
+            let masked = recorded.iter().filter(|(_, value)| sensitive::is_fingerprint(value)).map(|(name, _)| name);
+            sensitive::mask(&mut observed, masked, key);
+        }
+        observed
+    }
+
     /// Reads one thing. What the state holds only a fingerprint of is given as a fingerprint.
     pub(crate) async fn read(&self, reading: Reading<'_>) -> Result<(Address, Option<Attributes>), Diagnostic> {
         let provider = provider(self.providers, reading.provider, reading.address)?;
         let resource = resource(provider.as_ref(), reading.address)?;
-        let target = Target { address: reading.address.clone(), token: reading.token.to_owned() };
+        let target = Target { address: reading.known_as.clone(), token: reading.token.to_owned() };
         let call = || resource.read(self.cx, &target, reading.recorded);
-        let mut observed = self.policy.call(self.cx, call, |_| ()).await.map_err(|failure| {
-            Diagnostic::error(codes::NOT_READ, format!("cannot read `{}`: {}", target.address, failure.error))
-                .address(&target.address)
-                .detail(format!("`{}` was asked {} times.", reading.provider, failure.attempts))
-                .hint("try again when it answers")
-        })?;
-        if let (Some(observed), Some(recorded), Some(key)) = (&mut observed, reading.recorded, self.key) {
-            let masked = recorded.iter().filter(|(_, value)| sensitive::is_fingerprint(value)).map(|(name, _)| name);
-            sensitive::mask(observed, masked, key);
-        }
-        Ok((target.address, observed))
+        let observed = self.policy.call(self.cx, call, |_| ()).await.map_err(|failure| not_read(&reading, &failure))?;
+        Ok((reading.address.clone(), observed.map(|observed| self.masked(observed, reading.recorded))))
     }
+}
+
+/// Says that something cannot be read. Only what nobody answered is worth another try.
+fn not_read(reading: &Reading<'_>, Failure { error, attempts, .. }: &Failure) -> Diagnostic {
+    let summary = format!("cannot read `{}`: {error}", reading.address);
+    let diagnostic = Diagnostic::error(codes::NOT_READ, summary).address(reading.address);
+    if error.is_retryable() {
+        let detail = format!("`{}` was asked {attempts} times.", reading.provider);
+        return diagnostic.detail(detail).hint("try again when it answers");
+    }
+    diagnostic.hint("put right what it says; nothing was changed")
 }
 
 /// Returns a provider, or says that it is not built in.

@@ -4,10 +4,11 @@ use serde_json::Value;
 
 use super::check::Checked;
 use super::grammar::{self, PARTS};
-use acquire_model::spec::{Defaults, PlainResource, Service};
+use super::policies::{self, Policy};
+use acquire_model::spec::{Defaults, Lifecycle, Moved, PlainResource, Service};
 use acquire_model::{Expression, Kind, Name, ProviderName, ServiceType};
 
-type Fields = BTreeMap<String, Expression>;
+pub(crate) type Fields = BTreeMap<String, Expression>;
 
 /// The parts of a spec, as far as they are right.
 pub(super) struct Parts {
@@ -19,8 +20,12 @@ pub(super) struct Parts {
     pub defaults: Defaults,
     /// The services.
     pub services: BTreeMap<ServiceType, Service>,
+    /// The plain resources that have another name than they had.
+    pub moved: Vec<Moved>,
     /// The plain resources.
     pub resources: BTreeMap<Name, PlainResource>,
+    /// The policies and the preconditions.
+    pub policies: Vec<Policy>,
 }
 
 /// Makes the parts of a spec from a checked tree. What lacks something that it cannot be without is left out.
@@ -40,6 +45,8 @@ pub(super) fn build(checked: &Checked) -> Parts {
         providers: providers.collect(),
         services: services.collect(),
         resources: resources.collect(),
+        moved: policies::items(fields.get("moved")).filter_map(|(_, fields)| moved(fields)).collect(),
+        policies: policies::build(checked),
         defaults,
     }
 }
@@ -71,38 +78,61 @@ fn service(service: ServiceType, fields: &Fields, defaults: &Defaults) -> Option
         memory_bytes: number(fields, "memory").unwrap_or(defaults.memory_bytes),
         timeout_seconds: number(fields, "timeout").unwrap_or(defaults.timeout_seconds),
         rotate_seconds: number(fields, "rotate").unwrap_or(defaults.rotate_seconds),
+        lifecycle: lifecycle(fields),
         settings: settings.collect(),
     })
 }
 
 fn resource(fields: &Fields) -> Option<PlainResource> {
-    let needs = match fields.get("needs") {
-        Some(Expression::List(needs)) => needs.as_slice(),
-        _ => &[],
-    };
-    let needs = needs.iter().filter_map(|need| match need {
-        Expression::Literal(Value::String(need)) => need.parse().ok(),
-        _ => None,
-    });
+    let needs = texts(fields, "needs").filter_map(|need| need.parse().ok());
     let mut inputs = fields.clone();
-    inputs.retain(|name, _| !matches!(name.as_str(), "kind" | "provider" | "needs"));
+    inputs.retain(|name, _| !matches!(name.as_str(), "kind" | "provider" | "needs" | "lifecycle"));
     Some(PlainResource {
         kind: text(fields, "kind")?.parse().ok()?,
         provider: text(fields, "provider")?.parse().ok()?,
         needs: needs.collect(),
+        lifecycle: lifecycle(fields),
         inputs,
     })
 }
 
+fn moved(fields: &Fields) -> Option<Moved> {
+    let name = |field| text(fields, field)?.parse().ok();
+    Some(Moved { from: name("from")?, to: name("to")? })
+}
+
+fn lifecycle(fields: &Fields) -> Lifecycle {
+    let Some(fields) = object(fields, "lifecycle") else { return Lifecycle::default() };
+    let is = |name| fields.get(name) == Some(&Expression::Literal(true.into()));
+    Lifecycle {
+        protect: is("protect"),
+        retain: is("retain"),
+        create_first: text(fields, "replace") == Some("create-first"),
+        ignore: texts(fields, "ignore").map(str::to_owned).collect(),
+    }
+}
+
+/// Returns the texts in a list.
+fn texts<'f>(fields: &'f Fields, name: &str) -> impl Iterator<Item = &'f str> {
+    let list = match fields.get(name) {
+        Some(Expression::List(list)) => list.as_slice(),
+        _ => &[],
+    };
+    list.iter().filter_map(|item| match item {
+        Expression::Literal(Value::String(text)) => Some(text.as_str()),
+        _ => None,
+    })
+}
+
 /// Returns the objects in a field, with their names.
-pub(super) fn objects<'f>(fields: &'f Fields, name: &str) -> impl Iterator<Item = (&'f String, &'f Fields)> {
+pub(crate) fn objects<'f>(fields: &'f Fields, name: &str) -> impl Iterator<Item = (&'f String, &'f Fields)> {
     object(fields, name).into_iter().flatten().filter_map(|(name, value)| match value {
         Expression::Object(fields) => Some((name, fields)),
         _ => None,
     })
 }
 
-fn object<'f>(fields: &'f Fields, name: &str) -> Option<&'f Fields> {
+pub(crate) fn object<'f>(fields: &'f Fields, name: &str) -> Option<&'f Fields> {
     match fields.get(name) {
         Some(Expression::Object(fields)) => Some(fields),
         _ => None,
@@ -110,7 +140,7 @@ fn object<'f>(fields: &'f Fields, name: &str) -> Option<&'f Fields> {
 }
 
 /// Returns the text of a field, if it has one.
-pub(super) fn text<'f>(fields: &'f Fields, name: &str) -> Option<&'f str> {
+pub(crate) fn text<'f>(fields: &'f Fields, name: &str) -> Option<&'f str> {
     match fields.get(name) {
         Some(Expression::Literal(Value::String(text))) => Some(text),
         _ => None,

@@ -8,8 +8,9 @@ use super::interpolate::{Scope, is_interpolated};
 use super::report::Report;
 use super::shape::{Field, Keys, Known, Rule, Shape, Table};
 use super::tree::{Node, Place, Tree};
-use super::words::{closest, did_you_mean, listed, shown};
 use super::{MergedValue, Origin, codes};
+use crate::condition::{Condition, Vocabulary};
+use crate::words::{closest, did_you_mean, listed, shown};
 use acquire_model::{Diagnostic, Expression, Kind, Reference, Resolved, Span};
 
 /// What is shown instead of a sensitive value.
@@ -17,7 +18,7 @@ const REDACTED: &str = "[redacted]";
 
 /// What a tree came to. Values that were wrong are left out; the report says why.
 #[derive(Default)]
-pub(super) struct Checked {
+pub(crate) struct Checked {
     /// The fields at the top.
     pub fields: BTreeMap<String, Expression>,
     /// Where each value stands, by dotted path.
@@ -26,6 +27,8 @@ pub(super) struct Checked {
     pub merged: Vec<MergedValue>,
     /// The paths of the values that must not be shown.
     pub sensitive: BTreeSet<String>,
+    /// The conditions, by dotted path.
+    pub conditions: BTreeMap<String, Condition>,
 }
 
 /// Compares a tree with a shape and collects everything that does not fit.
@@ -103,6 +106,7 @@ impl<'a, 's> Checker<'a, 's> {
             let at = At { path: &path, known: field.known };
             values.extend(self.value(&entry.value, &field.shape, at).map(|value| (entry.key.clone(), value)));
         }
+        self.one_of(tree, table);
         for field in &table.fields {
             if tree.entry(&field.name).is_none() {
                 let value = self.absent(tree, field, table, &joined(path, &field.name));
@@ -110,6 +114,24 @@ impl<'a, 's> Checker<'a, 's> {
             }
         }
         Some(Expression::Object(values))
+    }
+
+    /// Of the fields that exclude each other, exactly one is given.
+    fn one_of(&mut self, tree: &Tree, table: &Table) {
+        let mut given = table.one_of.iter().filter_map(|name| tree.entry(name));
+        let choice = || listed(table.one_of.iter().copied());
+        let (code, summary, place, label) = match (given.next(), given.next()) {
+            (None, _) if !table.one_of.is_empty() => {
+                let summary = format!("{} lacks one of {}", table.what, choice());
+                (codes::MISSING_FIELD, summary, tree.place, "add one of them")
+            }
+            (Some(_), Some(second)) => {
+                let summary = format!("{} has more than one of {}", table.what, choice());
+                (codes::NOT_ONE_OF, summary, second.place, "take one of them out")
+            }
+            _ => return,
+        };
+        self.report.error(code, summary, place, label);
     }
 
     /// Returns what a field is that was not given.
@@ -232,6 +254,10 @@ impl<'a, 's> Checker<'a, 's> {
             let path = joined(at.path, &position.to_string());
             self.checked.origins.insert(path.clone(), self.report.span(tree.place));
             let at = At { path: &path, ..at };
+            if let Shape::Table(table) = item {
+                values.push(self.table(tree, table, &path).unwrap_or(Expression::Literal(Value::Null)));
+                continue;
+            }
             let value = self.computed(tree, at, &mut provenance);
             let value =
                 value.and_then(|value| self.fitted(value, item, Written { tree, at, sensitive: provenance.sensitive }));
@@ -239,7 +265,10 @@ impl<'a, 's> Checker<'a, 's> {
             values.push(value.unwrap_or(Expression::Literal(Value::Null)));
         }
         let whole = Expression::List(values);
-        self.note(tree, &whole, at, provenance);
+        // What is in tables is noted where it stands in them.
+        if !matches!(item, Shape::Table(_)) {
+            self.note(tree, &whole, at, provenance);
+        }
         Some(whole)
     }
 
@@ -326,12 +355,29 @@ impl<'a, 's> Checker<'a, 's> {
                     self.unknown_provider(if sensitive { REDACTED } else { name }, tree.place);
                     return None;
                 }
+                if let (Shape::Condition(vocabulary), Some(text)) = (shape, value.as_str()) {
+                    self.condition(text, vocabulary(), tree.place, at.path);
+                }
                 Some(Expression::Literal(value))
             }
             Err(misfit) => {
                 let misfit = if sensitive { withheld(shape, &misfit) } else { misfit };
                 self.misfit(&misfit, at.path, tree.place, None);
                 None
+            }
+        }
+    }
+
+    /// Reads a condition, and says what is wrong with it where that stands.
+    fn condition(&mut self, text: &str, vocabulary: &Vocabulary, place: Place, path: &str) {
+        let whole = self.report.within(place, text, &(0..text.len()));
+        match Condition::new(text, self.report.span(whole), vocabulary) {
+            Ok(condition) => drop(self.checked.conditions.insert(path.to_owned(), condition)),
+            Err(mistakes) => {
+                for mistake in mistakes {
+                    let place = self.report.within(place, text, &mistake.range);
+                    self.report.error(mistake.code, mistake.summary, place, mistake.label);
+                }
             }
         }
     }

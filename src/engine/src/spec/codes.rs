@@ -87,6 +87,12 @@ codes! {
     KNOWN_TOO_LATE = 36;
     /// An interpolation stands where the value must be written out.
     NOT_COMPUTED = 37;
+    /// Of several fields, exactly one must be given.
+    NOT_ONE_OF = 38;
+    /// A move does not lead from a name that is gone to one that is there.
+    BAD_MOVE = 39;
+    /// A sensitive value stands where it would be kept in plain.
+    KEPT_IN_PLAIN = 40;
 }
 
 #[cfg(test)]

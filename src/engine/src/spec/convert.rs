@@ -2,8 +2,8 @@ use serde_json::{Number, Value};
 
 use super::shape::{Rule, Shape};
 use super::tree::{Node, Tree};
-use super::words::{did_you_mean, listed, shown};
 use super::{codes, grammar, quantity};
+use crate::words::{did_you_mean, listed, shown};
 use acquire_model::Code;
 
 /// Why a value does not fit.
@@ -57,20 +57,16 @@ pub(super) fn convert(shape: &Shape, value: &Value, inserted: bool) -> Result<Va
 
 fn from_text(shape: &Shape, text: &str) -> Option<Result<Value, Misfit>> {
     Some(match shape {
-        Shape::Text | Shape::Provider => Ok(text.into()),
+        Shape::Text | Shape::Provider | Shape::Condition(_) => Ok(text.into()),
         Shape::Ruled(rule) => ruled(rule, text),
         Shape::Words(words) => word(words, text),
         Shape::Duration => quantity::seconds(text).map(Value::from).map_err(|meant| {
-            quantity_misfit(
-                codes::BAD_DURATION,
-                text,
-                "a length of time",
-                meant,
-                "such as `90d`, `12h`, `30m` or `60s`",
-            )
+            let label = "whole, such as `90d`, `12h`, `30m` or `60s`; at most 100 years";
+            quantity_misfit(codes::BAD_DURATION, text, "a length of time", meant, label)
         }),
         Shape::Memory => quantity::bytes(text).map(Value::from).map_err(|meant| {
-            quantity_misfit(codes::BAD_MEMORY, text, "an amount of memory", meant, "such as `512MiB` or `1GiB`")
+            let label = "whole, such as `512MiB` or `1GiB`; at most 1024 TiB";
+            quantity_misfit(codes::BAD_MEMORY, text, "an amount of memory", meant, label)
         }),
         _ => return None,
     })
@@ -164,6 +160,7 @@ fn wanted(shape: &Shape) -> &'static str {
         Shape::Duration => "a length of time",
         Shape::Memory => "an amount of memory",
         Shape::Scalar => "text, a whole number or a truth value",
+        Shape::Condition(_) => "a condition in CEL",
         Shape::List(_) => "a list",
         Shape::Any => "a value",
         Shape::Table(_) | Shape::Map(..) | Shape::Resource => "a mapping",

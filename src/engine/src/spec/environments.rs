@@ -6,7 +6,7 @@ use super::grammar::{ENVIRONMENT_NAME, Grammar};
 use super::report::Report;
 use super::shape::Shape;
 use super::tree::{Entry, Node, Tree};
-use super::words::{closest, listed, shown};
+use crate::words::{closest, listed, shown};
 use acquire_model::{Diagnostic, Name};
 
 /// Most environments of one spec: each is checked with the whole spec.

@@ -1,5 +1,7 @@
 use super::codes;
+use super::policies;
 use super::shape::{Field, Keys, Known, Rule, Shape, Table};
+use acquire_model::attributes::Unit;
 use acquire_model::name::{Invalid, Name};
 use acquire_model::spec::{ProviderDeclaration, Setting};
 use acquire_model::{DeploymentName, Kind, ProviderName, ServiceType};
@@ -23,7 +25,8 @@ static DEPLOYMENT_NAME: Rule = Rule {
     keeps: |text| is::<DeploymentName>(text),
 };
 static RESOURCE_NAME: Rule = Rule { noun: "the name of a resource", ..NAME };
-pub(super) static ENVIRONMENT_NAME: Rule = Rule { noun: "the name of an environment", ..NAME };
+pub(super) static POLICY_NAME: Rule = Rule { noun: "the name of a policy", ..NAME };
+pub(crate) static ENVIRONMENT_NAME: Rule = Rule { noun: "the name of an environment", ..NAME };
 static KIND: Rule = Rule { noun: "a kind of resource", keeps: |text| is::<Kind>(text), ..NAME };
 static OWNER: Rule = Rule { noun: "the name of a service or a resource", ..NAME };
 const NAME: Rule = Rule {
@@ -34,7 +37,7 @@ const NAME: Rule = Rule {
     keeps: |text| is::<Name>(text),
 };
 // Hyphens are not allowed, because `ACQUIRE_VAR_x` must be a name that a shell can set.
-static VARIABLE_NAME: Rule = Rule {
+pub(crate) static VARIABLE_NAME: Rule = Rule {
     noun: "the name of a variable",
     rule: "a lower-case letter, then at most 39 lower-case letters, digits or underscores",
     pattern: "^[a-z][a-z0-9_]{0,39}$",
@@ -109,7 +112,9 @@ impl<'d> Grammar<'d> {
             Field::new("providers", Shape::Table(self.providers()), "Settings of each provider that is used."),
             Field::new("defaults", Shape::Table(defaults()), "Values for services that say nothing themselves."),
             Field::new("services", Shape::Table(self.services()), "The services, by type."),
+            Field::new("moved", moved(), "Plain resources that have another name than they had."),
             Field::new("resources", resources, "Plain resources beside the services, by name."),
+            Field::new("policy", policies::policies(), "Rules that every plan must keep."),
         ]
     }
 
@@ -122,7 +127,7 @@ impl<'d> Grammar<'d> {
             Field::new(name, Shape::Table(table), description)
         };
         let fields = self.declarations.iter().map(provider).collect();
-        Table { what: "`providers`".into(), keys: Keys::Providers, fields }
+        Table { keys: Keys::Providers, ..Table::new("`providers`", fields) }
     }
 
     fn services(&self) -> Table {
@@ -133,7 +138,7 @@ impl<'d> Grammar<'d> {
             Field::new(service.as_str(), Shape::Table(table), purpose(service))
         };
         let fields = ServiceType::ALL.into_iter().map(service).collect();
-        Table { what: "`services`".into(), keys: Keys::Services, fields }
+        Table { keys: Keys::Services, ..Table::new("`services`", fields) }
     }
 
     /// The fields that every service has.
@@ -149,6 +154,7 @@ impl<'d> Grammar<'d> {
             Field::new("memory", Shape::Memory, "Memory of the function, such as `512MiB`."),
             Field::new("timeout", Shape::Duration, "Longest run of the function, such as `60s`."),
             Field::new("rotate", Shape::Duration, "Age at which the keys are rotated, such as `90d`."),
+            Field::new("lifecycle", Shape::Table(lifecycle(None)), "What may happen to its parts."),
         ];
         fields.extend(PARTS.map(part));
         fields
@@ -170,6 +176,8 @@ impl<'d> Grammar<'d> {
                 "Services and resources that must be there first.",
             ),
         ];
+        let lifecycle = Shape::Table(lifecycle(Some(inputs.unwrap_or_default())));
+        fields.push(Field::new("lifecycle", lifecycle, "What may happen to it, whatever its inputs ask for."));
         let Some(inputs) = inputs else {
             return Table { keys: Keys::SomeFields, ..Table::new("a resource", fields) };
         };
@@ -200,9 +208,35 @@ pub(super) fn variables() -> Shape {
     Shape::Map(&VARIABLE_NAME, Box::new(Shape::Table(Table::new("a variable", fields))))
 }
 
+fn moved() -> Shape {
+    let name = |name, description| Field::new(name, Shape::Ruled(&RESOURCE_NAME), description).required();
+    let fields = vec![
+        name("from", "The name that it had, which the spec has no more.").known(Known::Written),
+        name("to", "The name that it has.").known(Known::Written),
+    ];
+    Shape::List(Box::new(Shape::Table(Table::new("a move", fields))))
+}
+
+/// What may happen to a thing; with the inputs of a plain resource, of which some may be ignored.
+fn lifecycle(inputs: Option<&[Setting]>) -> Table {
+    let protect = "Whether a plan that would delete it is refused, and `destroy` stops before it.";
+    let retain = "Whether it is left where it is, and forgotten, when it leaves the spec or everything is destroyed.";
+    let mut fields = vec![
+        Field::new("protect", Shape::Boolean, protect).or(false),
+        Field::new("retain", Shape::Boolean, retain).or(false),
+        Field::new("preconditions", policies::preconditions(), "What must be true before it is made or changed."),
+    ];
+    if inputs.is_some() {
+        let replace = "Which comes first when it cannot change in place: the new thing, or the delete of the old one.";
+        fields.push(Field::new("replace", Shape::Words(&["delete-first", "create-first"]), replace).or("delete-first"));
+        let ignore = "Inputs that may be other than the spec says once the thing is there.";
+        fields.push(Field::new("ignore", Shape::List(Box::new(Shape::Text)), ignore));
+    }
+    Table::new("`lifecycle`", fields)
+}
+
 fn state() -> Table {
-    let description =
-        "A directory, relative to the spec; by default `.acquire/<name>/state`, with the environment after the name.";
+    let description = "A directory, relative to the spec, or a bucket: `s3://bucket/folder`, `az://container/folder` or `gs://bucket/folder`. By default `.acquire/<name>/state`, with the environment after the name.";
     Table::new("`state`", vec![Field::new("home", Shape::Text, description)])
 }
 
@@ -287,6 +321,20 @@ pub(super) fn settings(service: ServiceType) -> Vec<Field> {
     .into_iter()
     .map(during_apply)
     .collect()
+}
+
+/// Returns what a setting of a service counts. Its path is dotted, below the service: `session.pending` counts seconds.
+pub fn setting_unit(service: ServiceType, path: &str) -> Option<Unit> {
+    let mut fields = settings(service);
+    for key in path.split('.') {
+        fields = match fields.into_iter().find(|field| field.name == key)?.shape {
+            Shape::Table(table) => table.fields,
+            Shape::Duration => return Some(Unit::Seconds),
+            Shape::Memory => return Some(Unit::Bytes),
+            _ => return None,
+        };
+    }
+    None
 }
 
 /// Lets a setting refer to services and resources: the function gets its settings only when it is made.

@@ -6,7 +6,7 @@ use super::codes;
 use super::report::Report;
 use super::tree::{Entry, Place, Tree};
 use super::variables::Variable;
-use super::words::{did_you_mean, listed, shown};
+use crate::words::{did_you_mean, listed, shown};
 use acquire_model::{Address, Code, Environment, Expression, Kind, Name, Reference, Resolved, ServiceType};
 
 /// The heads of the interpolations that there are.

@@ -15,14 +15,11 @@ mod report;
 /// From text to tree.
 mod yaml;
 
-/// Did-you-mean, and the look of the spec's words in messages.
-mod words;
-
 /// Lengths of time and amounts of memory.
 mod quantity;
 
 /// What a grammar is made of.
-mod shape;
+pub(crate) mod shape;
 
 /// What a spec may say.
 mod grammar;
@@ -41,6 +38,9 @@ mod variables;
 
 /// Environments: changes merged over the base.
 mod environments;
+
+/// Policies and preconditions.
+mod policies;
 
 /// From checked values to the model's types.
 mod build;
@@ -62,16 +62,25 @@ use std::fmt;
 
 use acquire_model::spec::{ProviderDeclaration, Spec};
 use acquire_model::{DeploymentName, Diagnostic, Environment, Name, ProviderName, Severity, Span};
-use check::{Checked, Checker};
+use check::Checker;
 use grammar::Grammar;
 use interpolate::Scope;
 use report::Report;
-use shape::Shape;
+use serde_json::Value;
+use shape::{Shape, Table};
 use tree::{Entry, Place, Tree};
 use variables::{Variable, Variables};
 
 pub use example::commented_example;
+pub use grammar::setting_unit;
+pub use policies::{Effect, Policy, Rule};
 pub use schema::json_schema;
+
+pub(crate) use build::{Fields, object, text};
+pub(crate) use check::Checked;
+pub(crate) use grammar::{ENVIRONMENT_NAME, VARIABLE_NAME};
+pub(crate) use policies::items;
+pub(crate) use schema::schema_of;
 
 /// Largest file that is read as a spec.
 pub const SOURCE_BYTES_MAX: usize = 4 << 20;
@@ -121,10 +130,23 @@ pub struct Options {
     pub set: Vec<(String, String)>,
     /// Files of variables from `--var-file`, in the order given; a later one wins.
     pub variable_files: Vec<Source>,
+    /// Variables that a test gives; they win over all others.
+    pub given: Vec<Given>,
     /// What the providers of this binary accept.
     pub declarations: Vec<ProviderDeclaration>,
     /// The provider of what names none; without it, every service and resource must name one.
     pub default_provider: Option<ProviderName>,
+}
+
+/// The value that a test gives to a variable.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Given {
+    /// The variable.
+    pub name: String,
+    /// Its value: text, a whole number or a truth value.
+    pub value: Value,
+    /// Where the test says so.
+    pub place: Span,
 }
 
 /// A spec that is right.
@@ -141,6 +163,8 @@ pub struct Decoded {
     pub digest: String,
     /// Dotted paths of the values that come from sensitive variables.
     pub sensitive: BTreeSet<String>,
+    /// The policies, in the order of the spec, then the preconditions.
+    pub policies: Vec<Policy>,
 }
 
 /// One value of the merged spec.
@@ -196,6 +220,17 @@ pub fn decode(source: &Source, options: &Options, environment: &Environment) -> 
     }
 }
 
+/// Reads a file that is no spec, by the rules of one: what a table says, and every mistake at once.
+pub(crate) fn read(source: &Source, table: Table) -> (Checked, Vec<Diagnostic>) {
+    let (mut report, none, environment) = (Report::new(source), BTreeMap::new(), Environment::default());
+    let grammar = Grammar { declarations: &[], default_provider: None };
+    let checked = yaml::read(source, &mut report).map(|tree| {
+        let scope = Scope::new(&tree, &none, &environment, true);
+        Checker::new(&grammar, &scope, &mut report).check(&tree, &Shape::Table(table), "")
+    });
+    (checked.unwrap_or_default(), report.finish())
+}
+
 struct Decoder<'a, 's> {
     options: &'a Options,
     environment: &'a Environment,
@@ -249,7 +284,7 @@ impl Decoder<'_, '_> {
         let checked = Checker::new(grammar, &scope, self.report).check(tree, &Shape::Table(grammar.spec()), "");
         let parts = build::build(&checked);
         relations::check(grammar, self.report, tree, &parts, &checked);
-        let name: DeploymentName = build::text(&checked.fields, "name")?.parse().ok()?;
+        let name: DeploymentName = text(&checked.fields, "name")?.parse().ok()?;
         let environment = self.options.environment.clone();
         let whole = serde_json::to_vec(&(&environment, &checked.fields)).ok()?;
         let spec = Spec {
@@ -259,10 +294,18 @@ impl Decoder<'_, '_> {
             providers: parts.providers,
             defaults: parts.defaults,
             services: parts.services,
+            moved: parts.moved,
             resources: parts.resources,
             origins: checked.origins,
         };
         let digest = acquire_crypto::hash::sha256_hex(&whole);
-        Some(Decoded { spec, warnings: Vec::new(), merged: checked.merged, digest, sensitive: checked.sensitive })
+        Some(Decoded {
+            spec,
+            warnings: Vec::new(),
+            merged: checked.merged,
+            digest,
+            sensitive: checked.sensitive,
+            policies: parts.policies,
+        })
     }
 }

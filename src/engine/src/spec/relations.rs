@@ -6,10 +6,15 @@ use super::build::{self, Parts};
 use super::check::Checked;
 use super::codes;
 use super::grammar::{Grammar, PARTS, needed_by};
+use super::policies;
 use super::report::Report;
 use super::tree::Tree;
-use super::words::{closest, did_you_mean, shown};
+use crate::words::{closest, did_you_mean, shown};
+use acquire_model::spec::ROTATE_SECONDS_MIN;
 use acquire_model::{Code, Diagnostic, Expression, ProviderName, ServiceType};
+
+/// Where the age at which keys are rotated stands for all services.
+const DEFAULT_ROTATION: &str = "defaults.keys.rotate";
 
 /// Checks what services and resources say of each other.
 pub(super) fn check(grammar: &Grammar<'_>, report: &mut Report<'_>, tree: &Tree, parts: &Parts, checked: &Checked) {
@@ -19,7 +24,12 @@ pub(super) fn check(grammar: &Grammar<'_>, report: &mut Report<'_>, tree: &Tree,
     relations.provided_parts(grammar, parts);
     relations.names(tree);
     relations.needs(tree);
+    relations.ignored(grammar, parts);
+    relations.moved(parts);
+    relations.kept_in_plain(grammar, parts);
+    relations.rotations(parts);
     relations.provider_settings(grammar, parts);
+    relations.policy_names();
 }
 
 struct Relations<'a, 's> {
@@ -118,6 +128,110 @@ impl Relations<'_, '_> {
                 let summary = format!("`{name}` needs {shown}, which this spec does not have");
                 let label = did_you_mean(need, owners.iter().copied()).unwrap_or_default();
                 self.error(codes::UNKNOWN_NEED, &format!("{path}.{position}"), summary, label);
+            }
+        }
+    }
+
+    /// What a resource ignores are inputs that it can have.
+    fn ignored(&mut self, grammar: &Grammar<'_>, parts: &Parts) {
+        for (name, resource) in &parts.resources {
+            let kinds = grammar.declaration(resource.provider.as_str()).map(|declaration| &declaration.kinds);
+            let Some(inputs) = kinds.and_then(|kinds| kinds.get(&resource.kind)) else { continue };
+            let is_input = |ignored: &String| inputs.iter().any(|input| input.name == ignored);
+            for (position, ignored) in resource.lifecycle.ignore.iter().enumerate() {
+                if !is_input(ignored) {
+                    let summary =
+                        format!("`{name}` ignores {}, which a `{}` does not have", shown(ignored), resource.kind);
+                    let label = did_you_mean(ignored, inputs.iter().map(|input| input.name)).unwrap_or_default();
+                    let path = format!("resources.{name}.lifecycle.ignore.{position}");
+                    self.error(codes::UNKNOWN_FIELD, &path, summary, label);
+                }
+            }
+        }
+    }
+
+    /// Sensitive values stand only where their provider keeps them nowhere in plain.
+    fn kept_in_plain(&mut self, grammar: &Grammar<'_>, parts: &Parts) {
+        let is_kept_sealed = |path: &str| {
+            let mut keys = path.split('.');
+            let (Some("resources"), Some(name), Some(input)) = (keys.next(), keys.next(), keys.next()) else {
+                return !["services.", "defaults.", "resources."].iter().any(|section| path.starts_with(section));
+            };
+            let resource =
+                parts.resources.iter().find(|(given, _)| given.as_str() == name).map(|(_, resource)| resource);
+            let declared = resource.and_then(|resource| {
+                grammar
+                    .declaration(resource.provider.as_str())?
+                    .kinds
+                    .get(&resource.kind)?
+                    .iter()
+                    .find(|it| it.name == input)
+            });
+            declared.is_none_or(|declared| declared.sensitive)
+        };
+        for path in self.checked.sensitive.iter().filter(|path| !is_kept_sealed(path)) {
+            let summary = format!("`{path}` cannot be sensitive: it would be kept in plain");
+            self.error(
+                codes::KEPT_IN_PLAIN,
+                path,
+                summary,
+                "use a `secret`, or a variable that is not sensitive".to_owned(),
+            );
+        }
+    }
+
+    /// No keys are rotated so often that a registry would always ask for them.
+    fn rotations(&mut self, parts: &Parts) {
+        let own = |service| format!("services.{service}.rotate");
+        let is_own = |path: &String| self.checked.origins.contains_key(path);
+        let services = parts.services.iter().map(|(service, it)| {
+            (Some(own(service)).filter(is_own).unwrap_or_else(|| DEFAULT_ROTATION.to_owned()), it.rotate_seconds)
+        });
+        let all = services.chain([(DEFAULT_ROTATION.to_owned(), parts.defaults.rotate_seconds)]);
+        let too_often: BTreeSet<String> =
+            all.filter(|(_, seconds)| *seconds < u64::from(ROTATE_SECONDS_MIN)).map(|(path, _)| path).collect();
+        for path in too_often {
+            let summary = format!("`{path}` must be at least an hour");
+            self.error(codes::BAD_DURATION, &path, summary, "such as `7d`".to_owned());
+        }
+    }
+
+    /// No two policies have one name.
+    fn policy_names(&mut self) {
+        let mut first: BTreeMap<&str, usize> = BTreeMap::new();
+        for (position, policy) in policies::items(self.checked.fields.get("policy")) {
+            let Some(name) = build::text(policy, "name") else { continue };
+            let path = |position: usize| format!("policy.{position}.name");
+            let Some(other) = first.get(name) else {
+                first.insert(name, position);
+                continue;
+            };
+            let place = self.checked.origins.get(&path(*other));
+            let label = place.map_or_else(String::new, |place| format!("first given at {place}"));
+            self.error(codes::DUPLICATE, &path(position), format!("two policies are called `{name}`"), label);
+        }
+    }
+
+    /// What moved is in the spec under the new name, and not under the old one.
+    fn moved(&mut self, parts: &Parts) {
+        let mut seen = BTreeSet::new();
+        for (position, moved) in parts.moved.iter().enumerate() {
+            let path = |field: &str| format!("moved.{position}.{field}");
+            if parts.resources.contains_key(&moved.from) {
+                let summary = format!("`{}` has moved, and is still in the spec", moved.from);
+                self.error(codes::BAD_MOVE, &path("from"), summary, "name what the spec has no more".to_owned());
+            }
+            let moves_on = parts.moved.iter().any(|other| other.from == moved.to);
+            if !parts.resources.contains_key(&moved.to) && !moves_on {
+                let summary = format!("`{}` has moved to `{}`, which this spec does not have", moved.from, moved.to);
+                let label = did_you_mean(moved.to.as_str(), parts.resources.keys().map(|name| name.as_str()));
+                self.error(codes::BAD_MOVE, &path("to"), summary, label.unwrap_or_default());
+            }
+            for (field, name) in [("from", &moved.from), ("to", &moved.to)] {
+                if !seen.insert((field, name)) {
+                    let summary = format!("two moves are {field} `{name}`");
+                    self.error(codes::BAD_MOVE, &path(field), summary, "one of them is meant otherwise".to_owned());
+                }
             }
         }
     }

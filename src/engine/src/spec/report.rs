@@ -1,3 +1,5 @@
+use std::ops::Range;
+
 use super::tree::Place;
 use super::{Source, codes};
 use acquire_model::{Code, Diagnostic, Span};
@@ -66,6 +68,45 @@ impl<'s> Report<'s> {
         let Some((ahead, _)) = covered.split_once(piece) else { return place };
         let characters = |text: &str| u32::try_from(text.chars().count()).unwrap_or(u32::MAX);
         Place { line: place.line, column: place.column.saturating_add(characters(ahead)), length: characters(piece) }
+    }
+
+    /// Narrows the place of a text to where a part of it stands, given in bytes of the text. The text may be in quotes,
+    /// on several lines, or a block; where it cannot be followed, the place stays as it is.
+    pub(super) fn within(&self, place: Place, text: &str, part: &Range<usize>) -> Place {
+        let Some(characters) = self.followed(place, text) else { return place };
+        let inside = |(offset, _): &&(usize, Place)| part.contains(offset);
+        let Some((_, first)) = characters.iter().find(inside) else {
+            // Nothing stands there: it is behind what comes before.
+            let before = characters.iter().rev().find(|(offset, _)| *offset < part.start);
+            return before.map_or(place, |(_, last)| Place { column: last.column.saturating_add(1), ..*last });
+        };
+        let on_line = characters.iter().filter(inside).filter(|(_, at)| at.line == first.line);
+        let end = on_line.map(|(_, at)| at.column).max().unwrap_or(first.column);
+        Place { length: end.saturating_sub(first.column).saturating_add(1), ..*first }
+    }
+
+    /// Where each character of a text stands that is no blank; `None` if the text cannot be found there.
+    fn followed(&self, place: Place, text: &str) -> Option<Vec<(usize, Place)>> {
+        let index = |number: u32| usize::try_from(number).unwrap_or(usize::MAX).saturating_sub(1);
+        let numbered = |number: usize| u32::try_from(number).unwrap_or(u32::MAX).saturating_add(1);
+        let lines = self.lines.iter().enumerate().skip(index(place.line));
+        let mut source = lines
+            .flat_map(|(line, text)| text.chars().enumerate().map(move |(column, c)| (line, column, c)))
+            .filter(|(line, column, _)| *line > index(place.line) || *column >= index(place.column))
+            .filter(|(.., c)| !c.is_whitespace())
+            .peekable();
+        // A block begins after the line of its sign.
+        if let Some((line, ..)) = source.next_if(|(.., c)| matches!(c, '|' | '>')) {
+            while source.next_if(|(at, ..)| *at == line).is_some() {}
+        }
+        let mut characters = Vec::new();
+        for (offset, wanted) in text.char_indices().filter(|(_, c)| !c.is_whitespace()) {
+            // Quotes, and what escapes them, are in the source and not in the text.
+            while source.next_if(|(.., c)| *c != wanted && matches!(c, '"' | '\'' | '\\')).is_some() {}
+            let (line, column, _) = source.next_if(|(.., c)| *c == wanted)?;
+            characters.push((offset, Place { line: numbered(line), column: numbered(column), length: 1 }));
+        }
+        Some(characters)
     }
 
     /// Returns everything in the order of the file, each once; what stands nowhere comes last.

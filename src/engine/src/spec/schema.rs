@@ -3,6 +3,7 @@ use serde_json::{Map, Value, json};
 use super::grammar::{Grammar, VERSION};
 use super::quantity::{DURATION_PATTERN, MEMORY_PATTERN};
 use super::shape::{Field, Known, Rule, Shape, Table};
+use crate::condition::CONDITION_BYTES_MAX;
 use acquire_model::spec::ProviderDeclaration;
 
 /// Sections that are the same in the spec and in an environment, written once.
@@ -43,6 +44,21 @@ pub fn json_schema(declarations: &[ProviderDeclaration]) -> Value {
     schema
 }
 
+/// Returns the JSON Schema (2020-12) of a file in which everything is written out.
+pub(crate) fn schema_of(table: &Table, title: &str, description: &str) -> Value {
+    let grammar = Grammar { declarations: &[], default_provider: None };
+    let mut schema = Writer { grammar: &grammar, partial: false }.table(table);
+    if let Value::Object(schema) = &mut schema {
+        let head = json!({
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "title": title,
+            "description": description,
+        });
+        schema.extend(head.as_object().cloned().unwrap_or_default());
+    }
+    schema
+}
+
 fn interpolated(schema: &Value) -> Value {
     json!({ "anyOf": [schema, { "$ref": "#/$defs/interpolation" }] })
 }
@@ -62,6 +78,10 @@ impl Writer<'_> {
             table.fields.iter().filter(|field| field.required && !self.partial).map(|field| &*field.name).collect();
         if let (Value::Object(schema), false) = (&mut schema, required.is_empty()) {
             schema.insert("required".to_owned(), required.into());
+        }
+        if let (Value::Object(schema), false) = (&mut schema, table.one_of.is_empty()) {
+            let choice = table.one_of.iter().map(|name| json!({ "required": [name] }));
+            schema.insert("oneOf".to_owned(), choice.collect());
         }
         schema
     }
@@ -86,7 +106,11 @@ impl Writer<'_> {
             Shape::Table(table) => return self.table(table),
             Shape::Map(rule, item) => return self.map(rule, item, known),
             Shape::Resource => return self.resource(),
-            Shape::List(item) => return json!({ "type": "array", "items": self.shape(item, known) }),
+            // What an environment has instead of a list is whole.
+            Shape::List(item) => {
+                let whole = Self { partial: false, ..*self };
+                return json!({ "type": "array", "items": whole.shape(item, known) });
+            }
             Shape::Any => return json!({}),
             Shape::Text => return json!({ "type": "string" }),
             Shape::Duration => return json!({ "$ref": "#/$defs/duration" }),
@@ -94,6 +118,7 @@ impl Writer<'_> {
             Shape::Version => json!({ "const": VERSION }),
             Shape::Ruled(rule) => json!({ "type": "string", "pattern": rule.pattern }),
             Shape::Words(words) => json!({ "enum": words }),
+            Shape::Condition(_) => json!({ "type": "string", "maxLength": CONDITION_BYTES_MAX }),
             Shape::Provider => json!({ "enum": self.grammar.provider_names().collect::<Vec<_>>() }),
             Shape::Boolean => json!({ "type": "boolean" }),
             Shape::Integer(i64::MIN, i64::MAX) => json!({ "type": "integer" }),

@@ -5,9 +5,11 @@ use serde_json::Value;
 use acquire_model::Code;
 use acquire_model::spec::{Setting, SettingType};
 
+use crate::condition::Vocabulary;
+
 /// What may stand at one place of the spec. The decoder and the JSON Schema are both made from it.
 #[derive(Clone, Debug)]
-pub(super) enum Shape {
+pub(crate) enum Shape {
     /// The version of the format.
     Version,
     /// Any text.
@@ -30,6 +32,8 @@ pub(super) enum Shape {
     Scalar,
     /// A list.
     List(Box<Shape>),
+    /// A condition in CEL, and what it may name.
+    Condition(fn() -> &'static Vocabulary),
     /// Anything.
     Any,
     /// A mapping with fields that are known.
@@ -42,7 +46,7 @@ pub(super) enum Shape {
 
 /// What a text must be like.
 #[derive(Debug)]
-pub(super) struct Rule {
+pub(crate) struct Rule {
     /// What the text is, with its article.
     pub noun: &'static str,
     /// The rule in words.
@@ -57,18 +61,20 @@ pub(super) struct Rule {
 
 /// A mapping with known fields.
 #[derive(Clone, Debug)]
-pub(super) struct Table {
+pub(crate) struct Table {
     /// What it is, as a message says it: `` provider `aws` ``.
     pub what: Cow<'static, str>,
     /// What its keys are, which decides how an unknown one is called.
     pub keys: Keys,
     /// The fields.
     pub fields: Vec<Field>,
+    /// Fields of which exactly one must be given; none, if there is no such choice.
+    pub one_of: &'static [&'static str],
 }
 
 /// What the keys of a table are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Keys {
+pub(crate) enum Keys {
     /// Fields.
     Fields,
     /// Fields, some of which are not known because the kind or the provider of a resource is wrong.
@@ -81,7 +87,7 @@ pub(super) enum Keys {
 
 /// One field of a table.
 #[derive(Clone, Debug)]
-pub(super) struct Field {
+pub(crate) struct Field {
     /// Its key.
     pub name: Cow<'static, str>,
     /// What it holds.
@@ -98,7 +104,7 @@ pub(super) struct Field {
 
 /// When a value must be known, and so which interpolations may stand in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Known {
+pub(crate) enum Known {
     /// It is written out: none.
     Written,
     /// Before apply: `${env.…}` and `${var.…}`.
@@ -109,22 +115,27 @@ pub(super) enum Known {
 
 impl Table {
     /// Makes a table of fields.
-    pub(super) fn new(what: impl Into<Cow<'static, str>>, fields: Vec<Field>) -> Self {
-        Self { what: what.into(), keys: Keys::Fields, fields }
+    pub(crate) fn new(what: impl Into<Cow<'static, str>>, fields: Vec<Field>) -> Self {
+        Self { what: what.into(), keys: Keys::Fields, fields, one_of: &[] }
+    }
+
+    /// Says of which fields exactly one must be given.
+    pub(crate) fn one_of(self, one_of: &'static [&'static str]) -> Self {
+        Self { one_of, ..self }
     }
 
     /// Returns the field of that name.
-    pub(super) fn field(&self, name: &str) -> Option<&Field> {
+    pub(crate) fn field(&self, name: &str) -> Option<&Field> {
         self.fields.iter().find(|field| field.name == name)
     }
 
     /// The names of its fields.
-    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.fields.iter().map(|field| &*field.name)
     }
 
     /// Whether some field in it has a value that nobody gave.
-    pub(super) fn has_defaults(&self) -> bool {
+    pub(crate) fn has_defaults(&self) -> bool {
         self.fields.iter().any(|field| match &field.shape {
             Shape::Table(table) => table.has_defaults(),
             _ => field.default.is_some(),
@@ -134,7 +145,7 @@ impl Table {
 
 impl Field {
     /// Makes an optional field whose value must be known before apply.
-    pub(super) fn new(
+    pub(crate) fn new(
         name: impl Into<Cow<'static, str>>,
         shape: Shape,
         description: impl Into<Cow<'static, str>>,
@@ -144,7 +155,7 @@ impl Field {
     }
 
     /// Makes the field that a provider declares.
-    pub(super) fn declared(setting: &Setting, known: Known) -> Self {
+    pub(crate) fn declared(setting: &Setting, known: Known) -> Self {
         let shape = match setting.holds {
             SettingType::Text if setting.words.is_empty() => Shape::Text,
             SettingType::Text => Shape::Words(setting.words),
@@ -159,17 +170,17 @@ impl Field {
     }
 
     /// Says that it must be given.
-    pub(super) fn required(self) -> Self {
+    pub(crate) fn required(self) -> Self {
         Self { required: true, ..self }
     }
 
     /// Says what it is if it is not given.
-    pub(super) fn or(self, default: impl Into<Value>) -> Self {
+    pub(crate) fn or(self, default: impl Into<Value>) -> Self {
         Self { default: Some(default.into()), ..self }
     }
 
     /// Says when it must be known.
-    pub(super) fn known(self, known: Known) -> Self {
+    pub(crate) fn known(self, known: Known) -> Self {
         Self { known, ..self }
     }
 }

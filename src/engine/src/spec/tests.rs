@@ -8,7 +8,7 @@ use acquire_model::spec::{Setting, SettingType};
 use acquire_model::{Code, Expression, ServiceType};
 
 fn setting(name: &'static str, holds: SettingType) -> Setting {
-    Setting { name, holds, words: &[], required: false, description: "A setting." }
+    Setting { name, holds, words: &[], required: false, sensitive: false, description: "A setting." }
 }
 
 /// Two providers: `local` with everything that a service needs, and `cloud`, which has only buckets.
@@ -28,7 +28,7 @@ fn options() -> Options {
                     ("bucket", &bucket),
                     ("function", &[]),
                     ("key", &[setting("rotate", SettingType::Duration)]),
-                    ("marker", &[setting("input", SettingType::Any)]),
+                    ("marker", &[Setting { sensitive: true, ..setting("input", SettingType::Any) }]),
                     ("secret", &[]),
                 ]),
             },
@@ -80,7 +80,7 @@ fn spec(rest: &str) -> String {
     format!("version: 1\nname: demo\n{rest}")
 }
 
-fn literal(value: serde_json::Value) -> Expression {
+fn literal(value: Value) -> Expression {
     Expression::Literal(value)
 }
 
@@ -315,9 +315,13 @@ resources: { m: { kind: marker, input: { inner: [\"a ${var.token}\"] } } }
     let wrong = with(&text, &options, &[]).expect_err("the token is no amount of memory");
     assert!(!format!("{wrong:?}").contains("hunter2"), "{wrong:?}");
     options.set = vec![("token".to_owned(), "1GiB".to_owned())];
+    let wrong = with(&text, &options, &[]).expect_err("the memory of a function is no secret to its provider");
+    assert!(said(&wrong).contains("ACQ0040") && !format!("{wrong:?}").contains("1GiB"), "{wrong:?}");
+    let text = text.replace("${var.token}\" } }", "1GiB\" } }");
+    options.set = vec![("token".to_owned(), "hunter2".to_owned())];
     let decoded = with(&text, &options, &[]).unwrap();
-    assert!(!format!("{:?}", decoded.merged).contains("1GiB"), "{:?}", decoded.merged);
-    assert_eq!(decoded.sensitive, ["resources.m.input", "services.registry.memory"].map(ToOwned::to_owned).into());
+    assert!(!format!("{:?}", decoded.merged).contains("hunter2"), "{:?}", decoded.merged);
+    assert_eq!(decoded.sensitive, ["resources.m.input".to_owned()].into());
 }
 
 const ENVIRONMENTS: &str = "version: 1
@@ -369,7 +373,7 @@ fn environments_that_are_not_chosen_are_checked_too() {
         bad(&text),
         "\
 9:39+3 warning[ACQ0019]: provider `aws` is not built into this binary ^ built in: `local`, `cloud`
-11:17+4 error[ACQ0012]: unknown field `name` in environment `production` ^ an environment may change `state`, `providers`, `defaults`, `services`, `resources`
+11:17+4 error[ACQ0012]: unknown field `name` in environment `production` ^ an environment may change `state`, `providers`, `defaults`, `services`, `moved`, `resources`, `policy`
 "
     );
     let decoded = good(&ENVIRONMENTS.replace("timeout: 5s", "provider: aws"));
@@ -492,9 +496,14 @@ fn every_value_of_the_merged_spec_has_its_origin() {
 name = "demo" (acquire.yaml:2:7)
 services.registry.memory = "1GiB" (acquire.yaml:3:33)
 services.registry.provider = "local" (default)
+services.registry.lifecycle.protect = false (default)
+services.registry.lifecycle.retain = false (default)
 resources.m.kind = "marker" (acquire.yaml:4:25)
 resources.m.needs = ["registry"] (acquire.yaml:4:40)
 resources.m.provider = "local" (default)
+resources.m.lifecycle.protect = false (default)
+resources.m.lifecycle.retain = false (default)
+resources.m.lifecycle.replace = "delete-first" (default)
 defaults.function.memory = "512MiB" (default)
 defaults.function.timeout = "60s" (default)
 defaults.keys.rotate = "7d" (default)
@@ -525,7 +534,7 @@ fn the_example_is_right_with_and_without_its_comments() {
 
 #[test]
 fn every_field_of_the_schema_has_a_description() {
-    fn look(path: &str, schema: &serde_json::Value) {
+    fn look(path: &str, schema: &Value) {
         for (name, field) in schema["properties"].as_object().into_iter().flatten() {
             assert!(field["description"].as_str().is_some_and(|text| text.ends_with('.')), "{path}.{name}");
             look(&format!("{path}.{name}"), field);
@@ -579,4 +588,55 @@ mod properties {
             }
         }
     }
+}
+
+#[test]
+fn a_mistake_in_a_condition_is_told_where_it_stands_however_it_is_written() {
+    let policy = |deny: &str| spec(&format!("services: {{}}\npolicy:\n- name: p\n  message: no\n  deny: {deny}\n"));
+    let mistake = "error[ACQ0141]: `plan` has no field `nam` ^ did you mean `name`?\n";
+    for (deny, place) in [
+        ("plan.nam == 'x'", "7:14+3"),
+        ("'plan.nam == ''x'''", "7:15+3"),
+        ("'''x'' == plan.nam'", "7:24+3"),
+        (r#""'\"' == plan.nam""#, "7:23+3"),
+        ("plan.format == 1 &&\n      plan.nam == 'x'", "8:12+3"),
+        (">-\n      plan.format == 1\n      && plan.nam == 'x'", "9:15+3"),
+        ("|\n      // Is it x?\n      plan.nam == 'x'", "9:12+3"),
+        // What an escape stands for is not followed: the whole is shown.
+        (r#""plan.\u006eam == 'x'""#, "7:9+22"),
+    ] {
+        assert_eq!(bad(&policy(deny)), format!("{place} {mistake}"), "{deny}");
+    }
+}
+
+#[test]
+fn policies_and_preconditions_are_taken_in_order_with_their_places() {
+    let decoded = good(&spec(
+        "services: { registry: { lifecycle: { preconditions: [{ condition: 'true', message: r }] } } }
+resources: { m: { kind: marker, input: x, lifecycle: { preconditions: [{ condition: 'true', message: m }] } } }
+policy:
+- { name: one, deny: change.holds_data, when: plan.format == 1, message: a }
+- { name: two, warn: change.holds_data, message: b }
+environments: { other: { policy: [] } }
+",
+    ));
+    let told: Vec<String> = decoded
+        .policies
+        .iter()
+        .map(|policy| format!("{:?} {:?} {} {}", policy.rule, policy.effect, policy.message, policy.place()))
+        .collect();
+    let expected = [
+        "Policy(\"one\") Deny a acquire.yaml:6:22",
+        "Policy(\"two\") Warn b acquire.yaml:7:22",
+        "Precondition(registry) Require r acquire.yaml:3:68",
+        "Precondition(m) Require m acquire.yaml:4:86",
+    ];
+    assert_eq!(told, expected);
+    assert!(decoded.policies[0].when.is_some() && decoded.policies[1].when.is_none());
+    let other = Options { environment: Some("other".parse().unwrap()), ..options() };
+    let text = spec(
+        "services: {}\npolicy: [{ name: one, deny: 'true', message: a }]\nenvironments: { other: { policy: [] } }\n",
+    );
+    assert!(with(&text, &other, &[]).unwrap().policies.is_empty());
+    assert_ne!(good(&text).digest, with(&text.replace("'true'", "'false'"), &options(), &[]).unwrap().digest);
 }

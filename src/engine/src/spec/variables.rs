@@ -6,8 +6,8 @@ use super::check::Checked;
 use super::convert::scalar;
 use super::report::Report;
 use super::tree::{Node, Place, Tree};
-use super::words::{closest, shown};
-use super::{Options, Source, codes, yaml};
+use super::{Given, Options, Source, codes, yaml};
+use crate::words::{closest, shown};
 use acquire_model::{Diagnostic, Environment, Expression};
 
 /// Where a value comes from that nobody gave.
@@ -105,6 +105,9 @@ impl<'a> Variables<'a> {
         for (name, text) in &self.options.set {
             self.set(report, name, text);
         }
+        for given in &self.options.given {
+            self.take_given(report, given);
+        }
         for (name, variable) in &self.declared {
             if variable.value.is_none() && variable.from == DEFAULT {
                 let place = self.places.get(name).copied().unwrap_or_default();
@@ -133,6 +136,19 @@ impl<'a> Variables<'a> {
                 let diagnostic = self.undeclared(name, "--set");
                 report.add(diagnostic);
             }
+        }
+    }
+
+    fn take_given(&mut self, report: &mut Report<'_>, given: &Given) {
+        let Some(variable) = self.declared.get_mut(&given.name) else {
+            let diagnostic = self.undeclared(&given.name, "the test");
+            return report.add(diagnostic.at(given.place.clone(), ""));
+        };
+        variable.from = given.place.to_string();
+        variable.value = Some(given.value.clone()).filter(|value| variable.holds.fits(value));
+        if variable.value.is_none() {
+            let summary = wrong(&given.name, variable, "the test");
+            report.add(Diagnostic::error(codes::WRONG_VARIABLE_TYPE, summary).at(given.place.clone(), ""));
         }
     }
 

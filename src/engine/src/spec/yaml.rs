@@ -4,8 +4,8 @@ use serde_saphyr::granit_parser::{self as yaml, ErrorKind, Event, Marker, Parser
 
 use super::report::Report;
 use super::tree::{Entry, Node, Place, Tree};
-use super::words::shown;
 use super::{Source, codes};
+use crate::words::shown;
 
 /// Deepest nesting of values.
 const DEPTH_MAX: usize = 64;

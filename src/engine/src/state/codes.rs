@@ -50,3 +50,21 @@ pub const TOO_LARGE: Code = Code(222);
 pub const ILLEGAL: Code = Code(223);
 /// The state key cannot be used.
 pub const CRYPTO: Code = Code(224);
+/// Somebody else took the lock of the state over.
+pub const FENCED: Code = Code(225);
+/// The lock of the state may be lost, since no beat arrived in time.
+pub const LAPSED: Code = Code(226);
+/// The state was taken to another home.
+pub const MOVED: Code = Code(227);
+/// The bucket does not keep a promise that a state rests on.
+pub const UNSOUND: Code = Code(228);
+/// There is a state already where one is to be taken.
+pub const OCCUPIED: Code = Code(229);
+/// The state is not at the serial that was expected.
+pub const SERIAL: Code = Code(230);
+/// The state is sealed with a passphrase and has no key file.
+pub const KEYLESS: Code = Code(231);
+/// The place that is named for a state cannot be one.
+pub const PLACE: Code = Code(232);
+/// The key that an operator signs with cannot be read.
+pub const OPERATOR_KEY: Code = Code(240);

@@ -1,4 +1,5 @@
-//! The bytes of a journal file: one line of plaintext header, then frames of `length ‖ !length ‖ sealed record`.
+//! The bytes of an epoch of a journal: one line of plaintext header, then frames of `length ‖ !length ‖ sealed record`.
+//! In a directory they are one file; in a bucket the header is an object, and each group of frames is one.
 //!
 //! The header line is JSON, a blank, and the SHA-256 of the JSON. Each record is sealed with the link before it as
 //! associated data; the link after it is the hash of all that. So no record can be changed, moved, left out or taken
@@ -23,6 +24,8 @@ const RECORD_BYTES_MAX: usize = 16 << 20;
 /// `length` and its complement, which tells a damaged length from a record that is cut short.
 const FRAME_BYTES: usize = 8;
 const FORMAT: &str = "acquire-journal";
+/// What stands in the place of a piece that was set aside, where its name must stay taken.
+pub(super) const SKIPPED: &[u8] = b"acquire-skipped 1\n";
 
 /// A SHA-256.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,7 +88,7 @@ pub(super) struct Link {
     pub(super) hash: Hash,
 }
 
-/// The plaintext head of a journal file.
+/// The plaintext line that an epoch begins with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Header {
@@ -93,7 +96,7 @@ pub(super) struct Header {
     version: u32,
     /// The identity of the state.
     pub(super) lineage: Lineage,
-    /// The lock epoch, as in the file's name.
+    /// The lock epoch.
     pub(super) epoch: u64,
     /// The serial of the newest record of the epochs before.
     pub(super) serial: u64,
@@ -125,10 +128,16 @@ struct Versioned {
 }
 
 impl Header {
-    /// Makes the header of the epoch after a link.
-    pub(super) fn after(link: Link, lineage: Lineage, key: String, salt: Option<String>) -> Self {
-        let (epoch, serial, previous) = (link.epoch.saturating_add(1), link.serial, link.hash);
+    /// Makes the header of an epoch that goes on after a link.
+    pub(super) fn after(link: Link, epoch: u64, lineage: Lineage, key: String, salt: Option<String>) -> Self {
+        let (serial, previous) = (link.serial, link.hash);
         Self { format: FORMAT.to_owned(), version: VERSION, lineage, epoch, serial, previous, key, salt }
+    }
+
+    /// Whether bytes begin as a header does, and not as a frame.
+    pub(super) fn begins(bytes: &[u8]) -> bool {
+        // The first byte of a frame is that of a length below 16 MiB.
+        bytes.first() == Some(&b'{')
     }
 
     /// Writes the line.

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use acquire_crypto::{aead, hash, kdf};
 use acquire_model::ports::draw;
-use acquire_model::{Entropy, Lineage, SecretBytes, SecretText};
+use acquire_model::{Diagnostic, Entropy, Lineage, SecretBytes, SecretText};
 
 use super::error::Error;
 use super::files;
-use super::location::Location;
+use super::format::Header;
+use super::location::{Location, Site};
+use super::walk;
 
 const FILE: &str = "state.key";
 const PREFIX: &str = "acquire-state-key 1 ";
@@ -65,32 +67,72 @@ impl fmt::Debug for StateKey {
 }
 
 /// Makes the key of a new state. The salt is there if it comes from a passphrase.
-pub(super) fn make(
-    location: &Location,
-    lineage: &Lineage,
-    entropy: &dyn Entropy,
-) -> Result<(StateKey, Option<String>), Error> {
-    if let Some(passphrase) = &location.passphrase {
+pub(super) fn make(site: &Site, lineage: &Lineage, entropy: &dyn Entropy) -> Result<(StateKey, Option<String>), Error> {
+    if let Some(passphrase) = &site.passphrase {
         let salt = hash::hex(&draw::<SALT_BYTES>(entropy));
         return Ok((derive(passphrase, &salt)?, Some(salt)));
     }
     let root = SecretBytes::new(draw::<32>(entropy).to_vec());
-    let path = path(location, lineage);
-    let text = SecretText::new(format!("{PREFIX}{}\n", hash::hex(root.expose())));
-    files::replace(&path, text.expose().as_bytes()).map_err(|e| Error::write(&path, &e))?;
+    let path = path(site, lineage);
+    files::create_directory(&directory(site, lineage))?;
+    files::replace(&path, text(&root).expose().as_bytes()).map_err(|e| Error::write(&path, &e))?;
     Ok((StateKey::from_root(root), None))
 }
 
+/// Returns the text of the key file of a state, to be kept elsewhere; `None` if there is no state.
+///
+/// # Errors
+/// If it has none, since it is sealed with a passphrase; if the file is not there or is that of another state.
+pub async fn export_key(location: &Location) -> Result<Option<SecretText>, Diagnostic> {
+    let site = location.site()?;
+    let Some(Header { lineage, key, salt, .. }) = walk::first_header(site.home.as_ref()).await? else {
+        return Ok(None);
+    };
+    if salt.is_some() {
+        return Err(Error::Keyless { home: site.home.name().to_owned() }.into());
+    }
+    let StateKey(parts) = find(&site, &lineage, &key, None)?;
+    Ok(Some(text(&parts.root)))
+}
+
+/// Puts the key file of a state in its place on this machine, and returns where that is; `None` if there is no state.
+///
+/// # Errors
+/// If it is not the key of this state; if the state is sealed with a passphrase; if it cannot be written.
+pub async fn import_key(location: &Location, key: &SecretBytes) -> Result<Option<PathBuf>, Diagnostic> {
+    let site = location.site()?;
+    let home = || site.home.name().to_owned();
+    let Some(Header { lineage, key: name, salt, .. }) = walk::first_header(site.home.as_ref()).await? else {
+        return Ok(None);
+    };
+    if salt.is_some() {
+        return Err(Error::Keyless { home: home() }.into());
+    }
+    let root = parse(key).filter(|root| StateKey::from_root(root.clone()).name(&lineage) == name);
+    let root = root.ok_or_else(|| Error::WrongKey { key: "this key".to_owned(), home: home() })?;
+    let path = path(&site, &lineage);
+    files::create_directory(&directory(&site, &lineage))?;
+    files::replace(&path, text(&root).expose().as_bytes()).map_err(|e| Error::write(&path, &e))?;
+    Ok(Some(path))
+}
+
+/// What stands in a key file.
+fn text(root: &SecretBytes) -> SecretText {
+    SecretText::new(format!("{PREFIX}{}\n", hash::hex(root.expose())))
+}
+
 /// Finds the key of an existing state and checks that it is the one named in the journal.
-pub(super) fn find(location: &Location, lineage: &Lineage, name: &str, salt: Option<&str>) -> Result<StateKey, Error> {
-    let home = || location.home.clone();
-    let (key, wrong) = match (salt, &location.passphrase) {
+pub(super) fn find(site: &Site, lineage: &Lineage, name: &str, salt: Option<&str>) -> Result<StateKey, Error> {
+    let home = || site.home.name().to_owned();
+    let (key, wrong) = match (salt, &site.passphrase) {
         (Some(salt), Some(passphrase)) => (derive(passphrase, salt)?, Error::WrongPassphrase { home: home() }),
         (Some(_), None) => return Err(Error::NoPassphrase { home: home() }),
         (None, _) => {
-            let path = path(location, lineage);
-            let text = files::read(&path)?.map(SecretBytes::new).ok_or_else(|| Error::NoKey { key: path.clone() })?;
-            let wrong = || Error::WrongKey { key: path.clone(), home: home() };
+            let path = path(site, lineage);
+            let text = files::read(&path)?
+                .map(SecretBytes::new)
+                .ok_or_else(|| Error::NoKey { key: path.display().to_string() })?;
+            let wrong = || Error::WrongKey { key: path.display().to_string(), home: home() };
             (StateKey::from_root(parse(&text).ok_or_else(wrong)?), wrong())
         }
     };
@@ -98,12 +140,12 @@ pub(super) fn find(location: &Location, lineage: &Lineage, name: &str, salt: Opt
 }
 
 /// Where this machine keeps what belongs to a lineage.
-pub(super) fn directory(location: &Location, lineage: &Lineage) -> PathBuf {
-    location.configuration.join(lineage.as_str())
+pub(super) fn directory(site: &Site, lineage: &Lineage) -> PathBuf {
+    site.configuration.join(lineage.as_str())
 }
 
-fn path(location: &Location, lineage: &Lineage) -> PathBuf {
-    directory(location, lineage).join(Path::new(FILE))
+fn path(site: &Site, lineage: &Lineage) -> PathBuf {
+    directory(site, lineage).join(Path::new(FILE))
 }
 
 fn derive(passphrase: &SecretText, salt: &str) -> Result<StateKey, Error> {

@@ -4,12 +4,13 @@ use crate::apply::{Applier, Journal, MemoryJournal, Outcome, Progress, Settings,
 use crate::graph::{ExpandOptions, Graph, expand};
 use crate::plan::{Data, Options, Plan, plan};
 use crate::state::{Event, State, StateKey};
-use acquire_model::spec::{Defaults, PlainResource, Service, Spec};
+use acquire_model::spec::{Defaults, Lifecycle, PlainResource, Service, Spec};
 use acquire_model::{Address, Attributes, Code, Diagnostic, Expression, Name, Reference, ServiceType, Span};
 use acquire_provider::Context;
 use acquire_provider::Providers;
 use acquire_provider::faults::{Faults, FaultyProviders};
 use acquire_provider::memory::{MemoryProviders, VirtualClock, World, context};
+use async_trait::async_trait;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -42,6 +43,7 @@ pub(crate) fn plain(kind: &str, inputs: &[(&str, Expression)], needs: &[&str]) -
         kind: kind.parse().unwrap(),
         provider: "one".parse().unwrap(),
         needs: needs.iter().map(|name| name.parse().unwrap()).collect(),
+        lifecycle: Lifecycle::default(),
         inputs: inputs.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
     }
 }
@@ -56,6 +58,7 @@ pub(crate) fn spec(resources: &[(&str, PlainResource)]) -> Spec {
         providers: BTreeMap::new(),
         defaults: Defaults::default(),
         services: BTreeMap::new(),
+        moved: Vec::new(),
         origins: names.map(|(line, (name, _))| (format!("resources.{name}"), span(line + 1))).collect(),
         resources: resources.iter().map(|(name, resource)| (name.parse::<Name>().unwrap(), resource.clone())).collect(),
     }
@@ -70,6 +73,7 @@ pub(crate) fn services(of: &[ServiceType]) -> Spec {
         memory_bytes: 512 << 20,
         timeout_seconds: 60,
         rotate_seconds: 86_400,
+        lifecycle: Lifecycle::default(),
         settings: BTreeMap::new(),
     };
     Spec {
@@ -99,14 +103,15 @@ impl MortalJournal {
     }
 }
 
+#[async_trait]
 impl Journal for MortalJournal {
     fn state(&self) -> &State {
         self.inner.state()
     }
 
-    fn append(&mut self, events: &[Event]) -> Result<(), Diagnostic> {
+    async fn append(&mut self, events: &[Event]) -> Result<(), Diagnostic> {
         let durable = events.len().min(self.events_left);
-        self.inner.append(&events[..durable])?;
+        self.inner.append(&events[..durable]).await?;
         self.events_left -= durable;
         self.groups.push(events[..durable].to_vec());
         if durable == events.len() { Ok(()) } else { Err(Diagnostic::error(DEAD, "the disk is full")) }
@@ -116,7 +121,7 @@ impl Journal for MortalJournal {
         None
     }
 
-    fn write_head(&mut self) -> Result<(), Diagnostic> {
+    async fn write_head(&mut self) -> Result<(), Diagnostic> {
         Ok(())
     }
 
@@ -229,7 +234,7 @@ impl Bench {
     }
 
     pub(crate) fn destroy(&mut self, data: Data) -> Outcome {
-        let plan = crate::plan::destroy(self.state(), data, &self.expand.binary_sha256).unwrap();
+        let plan = crate::plan::destroy(self.state(), data, &self.options.scope, &self.expand.binary_sha256).unwrap();
         self.run(&plan)
     }
 
@@ -246,7 +251,9 @@ impl Bench {
         let wanted: Vec<Address> = self.graph(spec).nodes().iter().map(|node| node.address.clone()).collect();
         let (wanted, things): (BTreeSet<_>, BTreeMap<Address, Attributes>) =
             (wanted.into_iter().collect(), self.world.things());
-        assert_eq!(things.keys().cloned().collect::<BTreeSet<_>>(), wanted);
+        let known_as = |address: &Address| self.state().resources.get(address).map(|of| of.known_as(address).clone());
+        let known_as = wanted.iter().map(|address| known_as(address).unwrap_or_else(|| address.clone()));
+        assert_eq!(things.keys().cloned().collect::<BTreeSet<_>>(), known_as.collect());
         assert_eq!(self.state().resources.keys().cloned().collect::<BTreeSet<_>>(), wanted);
         assert_eq!(self.world.made_twice(), Vec::<String>::new());
         assert!(self.state().in_doubt.is_empty());

@@ -1,6 +1,7 @@
 //! Laws that hold for any spec, any fault and any crash.
 
-use super::fixture::{Bench, literal, marker, reference, spec};
+use super::fixture::{Bench, spec};
+use super::sketch::{self, Sketch};
 use crate::plan::{Call, Data};
 use acquire_model::Address;
 use acquire_model::spec::Spec;
@@ -14,23 +15,11 @@ use std::time::Duration;
 /// Most resources of a random spec.
 const RESOURCES_MAX: usize = 10;
 
-/// One resource of a random spec, which may or may not be there.
-#[derive(Clone, Debug)]
-struct Sketch {
-    is_there: bool,
-    elsewhere: bool,
-    rank: u8,
-    input: u8,
-    fixed: u8,
-    refers: Option<Index>,
-    needs: Vec<Index>,
-}
-
 fn sketch() -> impl Strategy<Value = Sketch> {
-    let refers = proptest::option::of(any::<Index>());
-    let needs = proptest::collection::vec(any::<Index>(), 0..3);
-    (any::<bool>(), prop::bool::weighted(0.2), any::<u8>(), 0..3u8, 0..2u8, refers, needs).prop_map(
-        |(is_there, elsewhere, rank, input, fixed, refers, needs)| Sketch {
+    let needs = proptest::collection::vec(any::<usize>(), 0..3);
+    let graph = (any::<u8>(), proptest::option::of(any::<usize>()), needs);
+    (any::<bool>(), prop::bool::weighted(0.2), 0..3u8, 0..2u8, graph).prop_map(
+        |(is_there, elsewhere, input, fixed, (rank, refers, needs))| Sketch {
             is_there,
             elsewhere,
             rank,
@@ -42,31 +31,18 @@ fn sketch() -> impl Strategy<Value = Sketch> {
     )
 }
 
-/// Turns sketches into a spec without cycles: who has a lower rank never needs who has a higher one.
-fn to_spec(sketches: &[Sketch]) -> Spec {
-    let mut there: Vec<(u8, usize)> =
-        sketches.iter().enumerate().filter(|(_, s)| s.is_there).map(|(n, s)| (s.rank, n)).collect();
-    there.sort_unstable();
-    let mut resources = Vec::new();
-    for (position, (_, n)) in there.iter().enumerate() {
-        let sketch = &sketches[*n];
-        let below = |index: &Index| (position > 0).then(|| there[index.index(position)].1);
-        let input = match sketch.refers.as_ref().and_then(below) {
-            Some(other) => reference(&format!("r{other}/marker.{}", ["output", "id", "fixed"][sketch.input as usize])),
-            None => literal(sketch.input),
-        };
-        let needs: BTreeSet<String> = sketch.needs.iter().filter_map(below).map(|other| format!("r{other}")).collect();
-        let needs: Vec<&str> = needs.iter().map(String::as_str).collect();
-        let mut resource = marker(&[("input", input), ("fixed", literal(sketch.fixed))], &needs);
-        resource.provider = if sketch.elsewhere { "two" } else { "one" }.parse().unwrap();
-        resources.push((format!("r{n}"), resource));
-    }
-    let resources: Vec<_> = resources.iter().map(|(name, resource)| (name.as_str(), resource.clone())).collect();
-    spec(&resources)
+fn any_spec() -> impl Strategy<Value = Spec> {
+    proptest::collection::vec(sketch(), 0..RESOURCES_MAX).prop_map(|sketches| {
+        let resources = sketch::resources(&sketches);
+        let named: Vec<_> = resources.iter().map(|(name, resource)| (name.as_str(), resource.clone())).collect();
+        spec(&named)
+    })
 }
 
-fn any_spec() -> impl Strategy<Value = Spec> {
-    proptest::collection::vec(sketch(), 0..RESOURCES_MAX).prop_map(|sketches| to_spec(&sketches))
+/// The same, where every other resource makes its replacement first.
+fn create_first(mut spec: Spec) -> Spec {
+    spec.resources.values_mut().step_by(2).for_each(|resource| resource.lifecycle.create_first = true);
+    spec
 }
 
 fn two_specs() -> impl Strategy<Value = (Spec, Spec)> {
@@ -121,7 +97,7 @@ proptest! {
             Call::Create => Some(format!("{:?} {}", Effect::Made, step.address)),
             Call::Update => Some(format!("{:?} {}", Effect::Changed, step.address)),
             Call::Delete => Some(format!("{:?} {}", Effect::Deleted, step.address)),
-            Call::Record => None,
+            Call::Record | Call::Forget | Call::Move => None,
         }).collect();
         let effects = bench.world.effects().split_off(done);
         let effects: BTreeSet<String> = effects.iter().map(|(effect, address)| format!("{effect:?} {address}")).collect();
@@ -194,6 +170,24 @@ proptest! {
         prop_assert!(outcome.is_none_or(|outcome| outcome.is_complete()));
         bench.world.slow_down(Duration::ZERO);
         bench.converge(&last);
+    }
+
+    #[test]
+    fn a_crash_converges_where_the_new_thing_is_made_first(
+        (before, after) in two_specs(),
+        last in any_spec(),
+        events_left in 0..30usize,
+        rules in any_rules(),
+    ) {
+        let [before, after, last] = [before, after, last].map(create_first);
+        let mut bench = Bench::new();
+        bench.converge(&before);
+        rules.into_iter().for_each(|rule| bench.faults.add(rule));
+        bench.journal.events_left = events_left;
+        let _ = bench.apply(&after);
+        bench.converge(&last);
+        prop_assert!(bench.destroy(Data::Delete).is_complete());
+        prop_assert!(bench.world.things().is_empty(), "{:?}", bench.world.things());
     }
 
     #[test]

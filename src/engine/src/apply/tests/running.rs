@@ -417,3 +417,19 @@ fn a_stop_in_the_middle_leaves_nothing_in_doubt() {
     bench.settings.stop.store(false, Ordering::SeqCst);
     bench.converge(&markers);
 }
+
+#[test]
+fn nothing_is_told_as_finished_before_it_is_durable() {
+    for events in 0..12 {
+        let mut bench = Bench::new();
+        bench.resume();
+        let plan = bench.plan(&chain());
+        bench.journal.events_left = events;
+        let _ = bench.run(&plan);
+        let told = bench.told.0.lock().unwrap();
+        let finished = told.iter().filter(|event| matches!(event.what, What::Finished { .. }));
+        for event in finished {
+            assert!(bench.state().resources.contains_key(&event.address), "{} after {events} events", event.address);
+        }
+    }
+}

@@ -6,6 +6,12 @@ use acquire_model::spec::Spec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
+mod lifecycle;
+mod moves;
+mod refresh;
+mod rollback;
+mod scope;
+
 /// A plan as text: one line for each step that people are shown, one for each change.
 fn text(plan: &Plan) -> String {
     let shown = |value: &Shown| match value {
@@ -150,7 +156,33 @@ fn needs_alone_are_written_down_without_a_call() {
     let effects = bench.world.effects().len();
     bench.converge(&with(&["a"]));
     assert_eq!(bench.world.effects().len(), effects);
-    assert_eq!(order(&destroy(bench.state(), Data::Keep, "").unwrap()), ["delete b/marker", "delete a/marker"]);
+    let plan = destroy(bench.state(), Data::Keep, &Scope::default(), "").unwrap();
+    assert_eq!(order(&plan), ["delete b/marker", "delete a/marker"]);
+    assert_eq!(plan.steps[0].reason, "destroy was asked for");
+}
+
+#[test]
+fn a_service_has_its_settings_under_the_names_of_the_spec() {
+    let mut bench = Bench::new();
+    let with = |memory: u64, reuse: &str| {
+        let mut spec = services(&[ServiceType::Registry]);
+        let registry = spec.services.get_mut(&ServiceType::Registry).unwrap();
+        registry.memory_bytes = memory;
+        registry.settings =
+            BTreeMap::from([("otp_reuse".to_owned(), literal(reuse)), ("other".to_owned(), literal(1))]);
+        spec
+    };
+    bench.converge(&with(1 << 29, "reject"));
+    let plan = bench.plan(&with(1 << 30, "allow"));
+    assert_eq!(plan.steps[0].reason, "memory and otp_reuse changed in the spec");
+}
+
+#[test]
+fn a_function_that_runs_nothing_is_started_because_it_is_not_running() {
+    let mut bench = Bench::new();
+    bench.converge(&services(&[ServiceType::Registry]));
+    bench.world.tamper(&address("registry/function"), "binary", Value::Null);
+    assert_eq!(bench.plan(&services(&[ServiceType::Registry])).steps[0].reason, "it is not running");
 }
 
 #[test]
@@ -280,7 +312,7 @@ fn needs_that_were_recorded_as_a_circle_do_not_stop_a_destroy() {
     bench.converge(&spec(&[("a", marker(&[], &[])), ("b", marker(&[], &["a"]))]));
     let mut state = bench.state().clone();
     state.resources.get_mut(&address("a/marker")).unwrap().needs.insert(address("b/marker"));
-    assert_eq!(destroy(&state, Data::Delete, "").unwrap().steps.len(), 2);
+    assert_eq!(destroy(&state, Data::Delete, &Scope::default(), "").unwrap().steps.len(), 2);
 }
 
 #[test]

@@ -3,9 +3,11 @@ use std::sync::Mutex;
 
 use proptest::prelude::*;
 
-use super::super::disk::{Disk, LocalDisk, Sink};
+use super::super::directory::Directory;
+use super::super::directory::disk::{Disk, LocalDisk, Sink};
 use super::super::error::Error;
 use super::*;
+use crate::state;
 
 /// A disk with so much room left, whose syncs and cuts can be made to fail.
 #[derive(Clone, Default)]
@@ -26,8 +28,10 @@ impl Faults {
     }
 
     fn open(&self, machine: &Machine) -> Result<Session, Diagnostic> {
-        let disk = Box::new(self.clone());
-        Ok(Session::open_on(disk, &machine.location(), machine.clock.clone(), machine.entropy.clone())?)
+        fs::create_dir_all(machine.home()).unwrap();
+        let site = machine.location().with(Arc::new(Directory::on(Arc::new(self.clone()), machine.home())));
+        let opened = state::Session::open_at(site, machine.clock.clone(), machine.entropy.clone());
+        Ok(Session(block_on(opened)?))
     }
 }
 

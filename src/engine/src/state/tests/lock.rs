@@ -9,7 +9,7 @@ fn a_second_writer_is_refused_and_told_who_holds_the_lock() {
     let session = machine.open().unwrap();
     let refused = machine.open().err().unwrap();
     assert_eq!(refused.code, Code(201));
-    assert!(refused.detail.unwrap().contains(&format!("process {} on ", std::process::id())));
+    assert!(refused.detail.unwrap().contains(&format!(" is locked by alice, process {} on ", std::process::id())));
     assert!(machine.read().is_ok(), "reading needs no lock");
     drop(session);
     machine.open().unwrap();

@@ -1,8 +1,12 @@
 //! Tests of the state as a whole, on a real directory.
 
+mod bucket;
 mod crash;
 mod golden;
 mod lock;
+mod migrate;
+mod operator;
+mod proved;
 mod refusals;
 mod repair;
 mod use_of_it;
@@ -15,10 +19,54 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::executor::block_on;
 use serde_json::json;
 
 use super::*;
-use acquire_model::{Action, Address, Attributes, Clock, Code, Diagnostic, Entropy, SecretText, Timestamp};
+use acquire_model::spec::Lifecycle;
+use acquire_model::{Action, Address, Attributes, Clock, Code, Diagnostic, Entropy, SecretText, Span, Timestamp};
+
+/// A session in a directory, which never waits for anything.
+struct Session(super::Session);
+
+impl Session {
+    fn open(location: &Location, clock: Arc<HandClock>, entropy: Arc<Counter>) -> Result<Self, Diagnostic> {
+        block_on(super::Session::open(location, clock, entropy)).map(Self)
+    }
+
+    fn append(&mut self, events: &[Event]) -> Result<(), Diagnostic> {
+        block_on(self.0.append(events))
+    }
+
+    fn write_head(&mut self) -> Result<(), Diagnostic> {
+        block_on(self.0.write_head())
+    }
+
+    fn close(self) -> Result<(), Diagnostic> {
+        block_on(self.0.close())
+    }
+}
+
+impl std::ops::Deref for Session {
+    type Target = super::Session;
+
+    fn deref(&self) -> &super::Session {
+        &self.0
+    }
+}
+
+fn read(location: &Location) -> Result<Option<Opened>, Diagnostic> {
+    block_on(super::read(location))
+}
+
+fn inspect(location: &Location) -> Result<Repair, Diagnostic> {
+    block_on(super::inspect(location))
+}
+
+fn repair(machine: &Machine) -> Result<Repair, Diagnostic> {
+    let (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>) = (machine.clock.clone(), machine.entropy.clone());
+    block_on(super::repair(&machine.location(), &clock, &entropy))
+}
 
 /// A clock that is set by hand.
 #[derive(Default)]
@@ -90,7 +138,8 @@ impl Machine {
 
     fn location_of(&self, home: &Path) -> Location {
         let configuration = self.path().join("config/acquire");
-        Location { home: home.to_owned(), configuration, passphrase: self.passphrase.clone() }
+        let (home, passphrase) = (Place::Directory(home.to_owned()), self.passphrase.clone());
+        Location { home, configuration, passphrase, user: Some("alice".to_owned()), waiting: |_| () }
     }
 
     fn open(&self) -> Result<Session, Diagnostic> {
@@ -141,8 +190,16 @@ fn intent(action: Action) -> Intent {
         needs: BTreeSet::new(),
         service: None,
         holds_data: false,
+        lifecycle: Lifecycle::default(),
+        made_as: None,
         token: "0123".to_owned(),
+        reason: String::new(),
+        origin: None,
     }
+}
+
+fn begun(steps: u64) -> Event {
+    Event::Begun { steps, spec_digest: None, purpose: Purpose::Apply, by: None, binary: None }
 }
 
 fn started(name: &str, action: Action) -> Event {

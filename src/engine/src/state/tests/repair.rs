@@ -5,7 +5,7 @@ fn repaired(machine: &Machine) -> Repair {
     machine.refusal();
     let announced = inspect(&machine.location()).unwrap();
     machine.refusal();
-    assert_eq!(repair(&machine.location(), machine.clock.as_ref()).unwrap(), announced);
+    assert_eq!(repair(machine).unwrap(), announced);
     let mut session = machine.open().unwrap();
     session.append(&made("after")).unwrap();
     session.close().unwrap();
@@ -93,5 +93,5 @@ fn a_missing_key_cannot_be_repaired() {
     let state = machine.make(&["a"]);
     fs::remove_file(machine.configuration_of(&state).join("state.key")).unwrap();
     assert_eq!(code(inspect(&machine.location())), Code(212));
-    assert_eq!(code(repair(&machine.location(), machine.clock.as_ref())), Code(212));
+    assert_eq!(code(repair(&machine)), Code(212));
 }

@@ -180,7 +180,7 @@ fn nothing_readable_stands_in_the_journal() {
 fn a_run_counts_its_steps_and_is_over_when_it_ended() {
     let machine = Machine::new();
     let mut session = machine.open().unwrap();
-    session.append(&[Event::Begun { steps: 3, spec_digest: None }]).unwrap();
+    session.append(&[begun(3)]).unwrap();
     session.append(&made("a")).unwrap();
     session.append(&[started("b", Action::Create)]).unwrap();
     drop(session);
@@ -195,7 +195,7 @@ fn a_run_counts_its_steps_and_is_over_when_it_ended() {
     assert_eq!(code(session.append(&[Event::Ended])), Code(223));
     session.append(&[Event::Verified]).unwrap();
     assert!(session.state().run.as_ref().unwrap().verified.is_some());
-    session.append(&[Event::Begun { steps: 0, spec_digest: None }]).unwrap();
+    session.append(&[begun(0)]).unwrap();
     assert!(session.state().run.as_ref().unwrap().verified.is_none());
     assert_eq!(code(session.append(&[Event::Verified])), Code(223));
 }
@@ -209,6 +209,8 @@ fn only_these_events_may_follow_each_other() {
         needs: BTreeSet::new(),
         service: None,
         holds_data: false,
+        lifecycle: Lifecycle::default(),
+        made_as: None,
         token: String::new(),
     };
     let events = || {

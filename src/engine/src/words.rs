@@ -11,7 +11,7 @@ const SHOWN_CHARACTERS_MAX: usize = 60;
 
 /// Returns the candidate that was probably meant: one a few letters away, or one that begins so. Case, `-` and `_` do
 /// not count; of equals the first wins.
-pub(super) fn closest<'c>(wrong: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+pub(crate) fn closest<'c>(wrong: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     if wrong.len() > SUGGEST_BYTES_MAX {
         return None;
     }
@@ -34,17 +34,17 @@ fn folded(text: &str) -> String {
 }
 
 /// Returns a label that says what was probably meant, if anything.
-pub(super) fn did_you_mean<'c>(wrong: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<String> {
+pub(crate) fn did_you_mean<'c>(wrong: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<String> {
     closest(wrong, candidates).map(|candidate| format!("did you mean `{candidate}`?"))
 }
 
 /// Returns the words as a sentence lists them: `` `a`, `b` ``.
-pub(super) fn listed<'c>(words: impl IntoIterator<Item = &'c str>) -> String {
+pub(crate) fn listed<'c>(words: impl IntoIterator<Item = &'c str>) -> String {
     words.into_iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
 }
 
 /// Returns a text of the spec as a message repeats it: in backticks, on one line, not too long.
-pub(super) fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     let mut characters = text.chars();
     let mut shown: String = characters.by_ref().take(SHOWN_CHARACTERS_MAX).flat_map(printable).collect();
     if characters.next().is_some() {

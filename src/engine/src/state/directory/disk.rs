@@ -2,16 +2,16 @@ use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::Path;
 
-use super::files;
+use crate::state::files;
 
 /// What a journal is written to. A trait, so that a full or failing disk can be put in its place.
-pub(super) trait Disk: Send {
+pub(in crate::state) trait Disk: Send + Sync {
     /// Puts a new journal file in place, with its header, and opens it for appending. All or nothing.
     fn begin(&self, path: &Path, header: &[u8]) -> io::Result<Box<dyn Sink>>;
 }
 
 /// An open journal file.
-pub(super) trait Sink: Send {
+pub(in crate::state) trait Sink: Send + Sync {
     /// Writes some of the bytes at the end.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
 
@@ -23,7 +23,7 @@ pub(super) trait Sink: Send {
 }
 
 /// The disk of this machine.
-pub(super) struct LocalDisk;
+pub(in crate::state) struct LocalDisk;
 
 impl Disk for LocalDisk {
     fn begin(&self, path: &Path, header: &[u8]) -> io::Result<Box<dyn Sink>> {
@@ -51,7 +51,6 @@ impl Sink for std::fs::File {
 pub(super) struct Writer {
     sink: Box<dyn Sink>,
     length: u64,
-    broken: bool,
 }
 
 /// Why a group was not written.
@@ -66,15 +65,10 @@ pub(super) enum Failure {
 impl Writer {
     /// Begins after a header of that length.
     pub(super) fn new(sink: Box<dyn Sink>, header_length: usize) -> Self {
-        Self { sink, length: header_length as u64, broken: false }
+        Self { sink, length: header_length as u64 }
     }
 
-    /// Whether an earlier write left it unknown what is on the disk.
-    pub(super) fn is_broken(&self) -> bool {
-        self.broken
-    }
-
-    /// Appends a group and makes it durable.
+    /// Appends a group and makes it durable. After an unknown outcome nothing may be appended any more.
     pub(super) fn append(&mut self, group: &[u8]) -> Result<(), Failure> {
         let written = self.write_all(group);
         // After a failed sync the kernel may have dropped the pages and call the file clean: a second sync proves
@@ -87,8 +81,7 @@ impl Writer {
             }
             Err(cause) => {
                 let cut = self.sink.truncate(self.length);
-                self.broken = synced || cut.is_err();
-                Err(if self.broken { Failure::Unknown(cause) } else { Failure::Clean(cause) })
+                Err(if synced || cut.is_err() { Failure::Unknown(cause) } else { Failure::Clean(cause) })
             }
         }
     }

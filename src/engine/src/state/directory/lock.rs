@@ -1,15 +1,13 @@
-use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-
 use acquire_model::Timestamp;
 
-use super::error::Error;
-use super::files;
+use crate::state::error::Error;
+use crate::state::files;
+use crate::state::holder::{Holder, Holding};
 
 const NAME: &str = "lock";
 
@@ -29,26 +27,9 @@ pub(super) struct Lock {
     _file: File,
 }
 
-/// Who holds a lock.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Holder {
-    /// The process.
-    pub(super) pid: u32,
-    /// Its machine.
-    pub(super) host: String,
-    /// Since when.
-    pub(super) since: Timestamp,
-}
-
-impl fmt::Display for Holder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "process {} on {} since {} UTC", self.pid, self.host, self.since)
-    }
-}
-
 impl Lock {
     /// Takes the lock of a directory, or says at once who has it.
-    pub(super) fn take(home: &Path, now: Timestamp) -> Result<Self, Error> {
+    pub(super) fn take(home: &Path, holder: Holder) -> Result<Self, Error> {
         let path = home.join(NAME);
         for _ in 0..TRIES_MAX {
             let mut options = OpenOptions::new();
@@ -56,17 +37,32 @@ impl Lock {
             let mut file = files::open(&path, &mut options).map_err(|e| Error::write(&path, &e))?;
             match file.try_lock() {
                 Ok(()) => {}
-                Err(TryLockError::WouldBlock) => return Err(in_use(home, &mut file)),
+                Err(TryLockError::WouldBlock) => return Err(in_use(home, Some(&mut file), holder.since)),
                 Err(TryLockError::Error(e)) => return Err(Error::write(&path, &e)),
             }
             // Its last holder may have removed the file between our opening and locking it: then the lock is on
             // nothing, and the next comer would not see it.
             if is_at(&file, &path).map_err(|e| Error::read(&path, &e))? {
-                note(&mut file, now).map_err(|e| Error::write(&path, &e))?;
+                note(&mut file, &holder).map_err(|e| Error::write(&path, &e))?;
                 return Ok(Self { path, _file: file });
             }
         }
-        Err(Error::Locked { home: home.to_owned(), holder: None, stopped: false })
+        Err(in_use(home, None, holder.since))
+    }
+
+    /// Says who has the lock of a directory, if anybody has.
+    pub(super) fn holding(home: &Path, now: Timestamp) -> Result<Option<Holding>, Error> {
+        let path = home.join(NAME);
+        let mut file = match File::open(&path) {
+            Ok(file) => file,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(Error::read(&path, &e)),
+        };
+        match file.try_lock_shared() {
+            Ok(()) => Ok(None),
+            Err(TryLockError::WouldBlock) => Ok(Some(noted(&mut file, now))),
+            Err(TryLockError::Error(e)) => Err(Error::read(&path, &e)),
+        }
     }
 }
 
@@ -86,31 +82,20 @@ fn is_at(file: &File, path: &Path) -> io::Result<bool> {
     }
 }
 
-fn note(file: &mut File, now: Timestamp) -> io::Result<()> {
-    let holder = Holder { pid: std::process::id(), host: host(), since: now };
+fn note(file: &mut File, holder: &Holder) -> io::Result<()> {
     file.set_len(0)?;
-    file.write_all(&serde_json::to_vec(&holder)?)
+    file.write_all(&serde_json::to_vec(holder)?)
 }
 
-fn in_use(home: &Path, file: &mut File) -> Error {
+fn in_use(home: &Path, file: Option<&mut File>, now: Timestamp) -> Error {
+    let holding = file.map_or_else(|| Holding::new(None, now, None), |file| noted(file, now));
+    Error::Locked { home: home.display().to_string(), holding }
+}
+
+/// What the holder noted.
+fn noted(file: &mut File, now: Timestamp) -> Holding {
     let mut text = String::new();
     // An unreadable note only makes the message shorter.
     let _ = file.take(HOLDER_BYTES_MAX).read_to_string(&mut text);
-    let holder: Option<Holder> = serde_json::from_str(&text).ok();
-    let stopped = holder.as_ref().is_some_and(|holder| holder.host == host() && is_stopped(holder.pid));
-    Error::Locked { home: home.to_owned(), holder, stopped }
-}
-
-fn host() -> String {
-    fs::read_to_string("/proc/sys/kernel/hostname")
-        .map_or_else(|_| "this machine".to_owned(), |name| name.trim().to_owned())
-}
-
-/// Whether a process of this machine is stopped (`SIGSTOP`, Ctrl-Z, a debugger).
-fn is_stopped(pid: u32) -> bool {
-    // `pid (name) state …`; the name may itself contain brackets and blanks.
-    fs::read_to_string(format!("/proc/{pid}/stat"))
-        .ok()
-        .and_then(|stat| stat.rsplit_once(')').and_then(|(_, rest)| rest.trim_start().chars().next()))
-        .is_some_and(|state| matches!(state, 'T' | 't'))
+    Holding::new(serde_json::from_str(&text).ok(), now, None)
 }
