@@ -125,11 +125,16 @@ async fn sweep_store(store: &Store, now: Timestamp) -> Result<u64, Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::authorise::run;
+    use crate::frame::testing::{Deployment, Layout};
+    use crate::frame::{Function, Proof};
     use crate::users::testing::World;
+    use acquire_model::ServiceType::Registry;
     use futures::future::join_all;
     use proptest::prelude::*;
     use serde_json::json;
     use std::sync::atomic::{AtomicU64, Ordering};
+    use tokio::sync::Notify;
 
     const OPERATION: &str = "a0-a1/00000000-0000-4000-8000-000000000001/2027-01-15T08:00:00.000001/0a1b2c3d";
 
@@ -205,6 +210,53 @@ mod tests {
             assert_eq!(sweep_store(&store, signed.plus_seconds(seconds)).await.unwrap(), deleted, "{seconds}");
         }
         assert!(store.list(&root().unwrap()).await.unwrap().is_empty());
+    }
+
+    static RUNS: AtomicU64 = AtomicU64::new(0);
+    static BEGUN: Notify = Notify::const_new();
+    static GO_ON: Notify = Notify::const_new();
+
+    /// Changes something, and waits in the middle of it.
+    static SLOW: Function = Function {
+        name: "slow",
+        plain: false,
+        mutates: true,
+        proof: Proof::Admin(|_, _| Box::pin(async { Ok("slow".into()) })),
+        run: |_, _, _| {
+            Box::pin(async {
+                BEGUN.notify_one();
+                GO_ON.notified().await;
+                Ok(json!(RUNS.fetch_add(1, Ordering::SeqCst)))
+            })
+        },
+    };
+
+    #[tokio::test]
+    async fn an_effect_goes_on_and_its_answer_is_kept_when_the_caller_hangs_up() {
+        let world = Deployment::set_up(Layout::Together, &[Registry]).await;
+        let (cx, admin) = (world.node(Registry).cx(), world.log_in(Registry).await);
+        let authorisation = world.authorise(&admin, "slow");
+        let uid = authorisation["uid"].as_str().unwrap();
+        let place = place(&format!("{}/{}/{uid}", admin.identity_uid, admin.session_uid)).unwrap();
+        let arguments = Arguments::new(fields(json!({ "authorisation": authorisation })));
+        tokio::select! {
+            _ = run(cx, &SLOW, arguments.clone()) => panic!("nobody let it go on"),
+            () = BEGUN.notified() => {}
+        }
+        GO_ON.notify_one();
+        let kept = async || match cx.store.claim(&place, &digest("slow", arguments.all())).await.unwrap() {
+            Claim::Same { answer } => answer,
+            other => panic!("{other:?}"),
+        };
+        for _ in 0..10_000 {
+            tokio::task::yield_now().await;
+            if kept().await.is_some() {
+                break;
+            }
+        }
+        assert_eq!(kept().await.as_deref(), Some(&b"0"[..]));
+        assert_eq!(run(cx, &SLOW, arguments).await.unwrap(), json!(0));
+        assert_eq!(RUNS.load(Ordering::SeqCst), 1);
     }
 
     proptest! {

@@ -28,12 +28,14 @@ pub(crate) async fn verify(cx: &Arc<Cx>, value: Option<&Value>, demand: &Demand<
     if demand.right.is_some_and(|right| !info.allows(cx.service, right)) {
         return Err(Fault::permission("the session is limited to other things than this"));
     }
+    let signed = authorisation.signed_at();
     let Authorisation { user_uid, session_uid, identity_uid, uid, .. } = authorisation;
     Ok(Caller {
         operation: format!("{identity_uid}/{session_uid}/{uid}"),
         user: user_uid,
         session: session_uid,
         identity: identity_uid,
+        signed,
     })
 }
 

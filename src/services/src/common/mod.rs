@@ -90,21 +90,21 @@ pub(crate) const FUNCTIONS: &[Function] = &[
         plain: false,
         mutates: true,
         proof: Proof::Admin(|cx, a| async move { trust::resource(&cx, &a).await }.boxed()),
-        run: |cx, _, arguments| async move { trust::trust(&cx, &arguments).await }.boxed(),
+        run: |cx, grant, arguments| async move { trust::trust(&cx, &grant, &arguments).await }.boxed(),
     },
     Function {
         name: "untrust_service",
         plain: false,
         mutates: true,
         proof: Proof::Admin(|cx, a| async move { trust::untrust_resource(&cx, &a).await }.boxed()),
-        run: |cx, _, arguments| async move { trust::untrust(&cx, &arguments).await }.boxed(),
+        run: |cx, grant, arguments| async move { trust::untrust(&cx, &grant, &arguments).await }.boxed(),
     },
     Function {
         name: "trust_accounting_service",
         plain: false,
         mutates: true,
         proof: Proof::Admin(|cx, a| async move { trust::accounting_resource(&cx, &a).await }.boxed()),
-        run: |cx, _, arguments| async move { trust::trust_accounting(&cx, &arguments).await }.boxed(),
+        run: |cx, grant, arguments| async move { trust::trust_accounting(&cx, &grant, &arguments).await }.boxed(),
     },
 ];
 

@@ -256,6 +256,30 @@ async fn an_admin_says_whom_a_service_trusts() {
 }
 
 #[tokio::test]
+async fn the_word_that_was_signed_last_says_whom_a_service_trusts() {
+    let deployment = Deployment::set_up(Layout::Apart, &[Registry, Identity, Access]).await;
+    let admin = deployment.log_in(Access).await;
+    let sign = |function: &str| {
+        deployment.clock.advance(1);
+        let authorisation = deployment.authorise(&admin, &format!("{function} a0-a1"));
+        json!({ "service_url": "a0-a1", "authorisation": authorisation })
+    };
+    let [first, second, third, fourth] =
+        ["trust_service", "untrust_service", "trust_service", "untrust_service"].map(sign);
+    let trusted =
+        async || deployment.call(Access, Some("trusted_services"), &json!({})).await.unwrap()["trusted"].take();
+    deployment.call(Access, Some("untrust_service"), &second).await.unwrap();
+    let late = deployment.call(Access, Some("trust_service"), &first).await.unwrap_err();
+    assert_eq!((late.class, trusted().await), (Class::PermissionError, json!([])));
+    deployment.call(Access, Some("trust_service"), &third).await.unwrap();
+    assert_eq!(trusted().await, json!(["a0-a1"]));
+    let fifth = sign("trust_service");
+    deployment.call(Access, Some("trust_service"), &fifth).await.unwrap();
+    let late = deployment.call(Access, Some("untrust_service"), &fourth).await.unwrap_err();
+    assert_eq!((late.class, trusted().await), (Class::PermissionError, json!(["a0-a1"])));
+}
+
+#[tokio::test]
 async fn trust_is_refused_for_another_certificate_and_for_strangers() {
     let deployment = Deployment::set_up(Layout::Apart, &[Registry, Identity, Access]).await;
     let admin = deployment.log_in(Access).await;

@@ -1,4 +1,4 @@
-use crate::frame::{Arguments, Cx, Fault, Outcome};
+use crate::frame::{Arguments, Cx, Fault, Grant, Outcome};
 use crate::{registry, trusted};
 use acquire_crypto::PublicKey;
 use acquire_envelope::Class;
@@ -29,7 +29,7 @@ pub(super) async fn resource(cx: &Arc<Cx>, arguments: &Arguments) -> Result<Stri
 
 /// Trusts a service. An identity service also tells the registry that it is a peer, so that clients who look for the
 /// sibling of the identity service find it wherever it is.
-pub(super) async fn trust(cx: &Arc<Cx>, arguments: &Arguments) -> Outcome {
+pub(super) async fn trust(cx: &Arc<Cx>, grant: &Grant, arguments: &Arguments) -> Outcome {
     let (uid, record) = named(cx, arguments).await?;
     if let Some(given) = arguments.value("public_certificate") {
         let given = PublicKey::from_data(given)?;
@@ -37,7 +37,7 @@ pub(super) async fn trust(cx: &Arc<Cx>, arguments: &Arguments) -> Outcome {
             return Err(Fault::permission("the registry knows that service by another certificate"));
         }
     }
-    trusted::trust(cx, &uid, &record).await?;
+    trusted::trust(cx, &uid, (&record, grant.caller()?.signed)).await?;
     introduce(cx, &uid, true).await?;
     echo(arguments)
 }
@@ -56,9 +56,9 @@ pub(super) async fn untrust_resource(cx: &Arc<Cx>, arguments: &Arguments) -> Res
 }
 
 /// Trusts a service no longer.
-pub(super) async fn untrust(cx: &Arc<Cx>, arguments: &Arguments) -> Outcome {
+pub(super) async fn untrust(cx: &Arc<Cx>, grant: &Grant, arguments: &Arguments) -> Outcome {
     let uid = unwanted(cx, arguments).await?;
-    trusted::untrust(cx, &uid).await?;
+    trusted::untrust(cx, &uid, grant.caller()?.signed).await?;
     match introduce(cx, &uid, false).await {
         // A peer that the registry never knew has no introduction to take back.
         Err(fault) if fault.class() != Class::MissingServiceError => Err(fault),
@@ -89,9 +89,9 @@ pub(super) async fn accounting_resource(cx: &Arc<Cx>, arguments: &Arguments) -> 
 }
 
 /// Trusts an accounting service and opens the account of this service's principal there.
-pub(super) async fn trust_accounting(cx: &Arc<Cx>, arguments: &Arguments) -> Outcome {
+pub(super) async fn trust_accounting(cx: &Arc<Cx>, grant: &Grant, arguments: &Arguments) -> Outcome {
     let (uid, record) = named(cx, arguments).await?;
-    trusted::trust(cx, &uid, &record).await?;
+    trusted::trust(cx, &uid, (&record, grant.caller()?.signed)).await?;
     let account = json!({ "account_name": "main", "description": "account of the service itself" });
     match trusted::call(cx, &record, Some("create_account"), &account).await {
         Ok(_) => echo(arguments),

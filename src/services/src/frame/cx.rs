@@ -67,8 +67,11 @@ impl Cx {
         self.keys.ring().uid()
     }
 
-    /// Whether that user of this service is one of its admins.
-    pub fn is_admin(&self, user: &Uid) -> bool {
-        self.keys.ring().is_admin(user)
+    /// Whether that user of this service is one of its admins, and not disabled.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn is_admin(&self, user: &Uid) -> Result<bool, Fault> {
+        Ok(self.keys.ring().is_admin(user) && self.users.is_active(user).await?)
     }
 }

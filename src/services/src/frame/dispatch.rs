@@ -83,7 +83,7 @@ async fn open(cx: &Arc<Cx>, body: &[u8]) -> Result<Request, Box<Refusal>> {
 async fn opened(cx: &Arc<Cx>, request: Request, remote: Option<IpAddr>, started: Duration) -> Outcome {
     let Request { function, payload, encrypted, synctime, digest, .. } = request;
     let channel = if encrypted { Channel::Private } else { Channel::Plain };
-    let arguments = Arguments::new(payload).from(remote);
+    let arguments = Arguments::new(payload).from(remote).came_in(digest);
     let is_authorised = arguments.value("authorisation").is_some();
     let check = |function: &Function| {
         admit(function, channel)?;
@@ -91,9 +91,14 @@ async fn opened(cx: &Arc<Cx>, request: Request, remote: Option<IpAddr>, started:
             return Ok(());
         }
         is_dated_well(cx, synctime)?;
-        // A call whose authorisation is burnt is left to `authorise`: the very same call again gets the same answer.
-        let is_burnt = is_authorised && function.mutates && !matches!(function.proof, Proof::None);
-        if is_burnt { Ok(()) } else { is_first(cx, &digest) }
+        // Some calls, when they are sent again, get the same answer again: by a handler that sees to it, or, since their
+        // authorisation is burnt, by `authorise`.
+        let is_repeatable = match function.proof {
+            Proof::Repeatable => true,
+            Proof::None => false,
+            Proof::Inside | Proof::User(_) | Proof::Admin(_) => is_authorised && function.mutates,
+        };
+        if is_repeatable { Ok(()) } else { is_first(cx, &digest) }
     };
     counted(cx, function.as_deref(), started, check, arguments).await
 }

@@ -18,6 +18,17 @@ impl Fault {
         self.0.class
     }
 
+    /// Refuses for now, because more is asked for than can be done at once: `ServiceError`.
+    pub fn busy() -> Self {
+        Self::new(Class::ServiceError, "this service is busy; try again in some seconds")
+    }
+
+    /// Whether it is that.
+    #[cfg(test)]
+    pub fn is_busy(&self) -> bool {
+        self.0 == Self::busy().0
+    }
+
     /// Refuses: `PermissionError`.
     pub fn permission(message: impl Into<String>) -> Self {
         Self::new(Class::PermissionError, message)
@@ -38,7 +49,8 @@ impl From<Fault> for Exception {
 
 impl From<acquire_store::Error> for Fault {
     fn from(error: acquire_store::Error) -> Self {
-        // The store's own text names keys and causes: it is for the operator's eyes only.
+        // The store's own text names keys and causes: it is for the operator's eyes only, in the log.
+        tracing::error!("{error}");
         let text = match error {
             acquire_store::Error::Tampered { .. } => "a record of this service was tampered with",
             _ => "this service cannot use its store at the moment",

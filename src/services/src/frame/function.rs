@@ -37,6 +37,8 @@ pub(crate) enum Proof {
     User(Resource),
     /// The handler checks a proof of its own: credentials, a signature, a cheque.
     Inside,
+    /// The same, and the handler gives the very same call, sent again, the same answer.
+    Repeatable,
 }
 
 /// The arguments of a call, and where it came from.
@@ -44,12 +46,13 @@ pub(crate) enum Proof {
 pub(crate) struct Arguments {
     payload: Arc<Map<String, Value>>,
     remote: Option<IpAddr>,
+    call: Option<[u8; 32]>,
 }
 
 impl Arguments {
     /// Takes the payload of a request.
     pub fn new(payload: Map<String, Value>) -> Self {
-        Self { payload: Arc::new(payload), remote: None }
+        Self { payload: Arc::new(payload), remote: None, call: None }
     }
 
     /// Notes the caller's address, as the host saw it.
@@ -61,6 +64,18 @@ impl Arguments {
     /// The caller's address, as the host saw it; none from within the process.
     pub fn remote(&self) -> Option<IpAddr> {
         self.remote
+    }
+
+    /// Notes the digest of the bytes that the call came in.
+    #[must_use]
+    pub fn came_in(self, digest: [u8; 32]) -> Self {
+        Self { call: Some(digest), ..self }
+    }
+
+    /// The digest of the bytes that the call came in: two calls that share it are one, sent twice. None from within the
+    /// process.
+    pub fn call(&self) -> Option<[u8; 32]> {
+        self.call
     }
 
     /// Returns an argument; absent and null are both `None`.

@@ -2,7 +2,7 @@ use super::{Arguments, Cx, Fault, dispatch, http};
 use crate::keys::{self, Face, Keys, Pair};
 use crate::trusted::Trusted;
 use crate::users;
-use acquire_client::Transport;
+use acquire_client::{Reach, Transport};
 use acquire_envelope::service::ServiceRecord;
 use acquire_envelope::url::ServiceUrl;
 use acquire_envelope::{Class, Exception};
@@ -13,14 +13,20 @@ use acquire_provider::{Error, OpenService, Provision, Service, Wrap};
 use acquire_store::{KeyWrap, Store};
 use async_trait::async_trait;
 use serde_json::Value;
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The uid of the registry of a private deployment: the one that unmodified clients look for (protocol 01 §5.4).
 const REGISTRY_UID: &str = "a0-a0";
 
+/// Makes the way to services in other processes, for how far it may lead.
+type MakeTransport = dyn Fn(Reach) -> Result<Arc<dyn Transport>, Error> + Send + Sync;
+
 /// Makes the bundled services.
 pub struct Services {
-    transport: Arc<dyn Transport>,
+    make: Box<MakeTransport>,
+    /// What was made: services that may reach as far as each other share it.
+    made: Mutex<BTreeMap<Reach, Arc<dyn Transport>>>,
 }
 
 /// One service that runs.
@@ -29,14 +35,25 @@ pub(super) struct Running {
 }
 
 impl Services {
-    /// Makes services that reach others, outside their own process, by that transport.
-    pub fn new(transport: Arc<dyn Transport>) -> Self {
-        Self { transport }
+    /// Makes services that reach others, outside their own process, by what is made then.
+    pub fn new(make: impl Fn(Reach) -> Result<Arc<dyn Transport>, Error> + Send + Sync + 'static) -> Self {
+        Self { make: Box::new(make), made: Mutex::default() }
+    }
+
+    fn transport(&self, reach: Reach) -> Result<Arc<dyn Transport>, Error> {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(transport) = made.get(&reach) {
+            return Ok(transport.clone());
+        }
+        let transport = (self.make)(reach)?;
+        made.insert(reach, transport.clone());
+        Ok(transport)
     }
 
     /// Starts a service.
     pub(super) async fn run(&self, provision: Provision) -> Result<Running, Error> {
-        let cx = Arc::new(start(provision, self.transport.clone()).await?);
+        let transport = self.transport(Reach::of_deployment(&provision.registry.url))?;
+        let cx = Arc::new(start(provision, transport).await?);
         keys::reload(&cx).await.map_err(unavailable)?;
         Ok(Running { cx })
     }

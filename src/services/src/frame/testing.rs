@@ -306,7 +306,20 @@ impl Deployment {
     }
 
     async fn run(&self, service: ServiceType, url: &str, store: Arc<dyn ObjectStore>, settings: Attributes) -> Running {
-        let provision = Provision {
+        let network = self.network.clone();
+        let services = Services::new(move |_| Ok(network.clone()));
+        services.run(self.provision(service, url, store, settings)).await.unwrap()
+    }
+
+    /// What a service is given when it starts.
+    pub fn provision(
+        &self,
+        service: ServiceType,
+        url: &str,
+        store: Arc<dyn ObjectStore>,
+        settings: Attributes,
+    ) -> Provision {
+        Provision {
             service,
             url: url.to_owned(),
             store,
@@ -319,8 +332,7 @@ impl Deployment {
             clock: self.clock.clone(),
             entropy: self.entropy.clone(),
             siblings: self.neighbours.clone(),
-        };
-        Services::new(self.network.clone()).run(provision).await.unwrap()
+        }
     }
 
     /// The present instant.

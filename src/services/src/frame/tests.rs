@@ -1,9 +1,13 @@
+use super::open::Services;
 use super::testing::{Deployment, Layout, ask, caller_key, open_plain, post, secret, url};
+use acquire_client::Reach;
 use acquire_crypto::{PrivateKey, base64, provisioned};
 use acquire_envelope::{Class, Limits, reply};
+use acquire_model::Attributes;
 use acquire_model::ServiceType::{self, Accounting, Identity, Registry};
 use acquire_provider::http::{Method, StatusCode};
 use serde_json::{Value, json};
+use std::sync::{Arc, Mutex};
 
 async fn registry() -> Deployment {
     Deployment::set_up(Layout::Apart, &[Registry]).await
@@ -353,4 +357,24 @@ async fn a_plain_request_may_ask_for_a_sealed_answer() {
     let elsewhere = PrivateKey::generate().unwrap();
     let expected = reply::Expected { reply_key: &elsewhere, certificate: None, request: None };
     assert!(reply::open(&answer, &expected, &Limits::default()).is_err());
+}
+
+#[tokio::test]
+async fn services_of_a_public_deployment_call_nobody_on_their_own_machine() {
+    let deployment = Deployment::start(Layout::Apart, &[]).await;
+    let (asked, network) = (Arc::<Mutex<Vec<Reach>>>::default(), deployment.network.clone());
+    let told = asked.clone();
+    let services = Services::new(move |reach| {
+        told.lock().unwrap().push(reach);
+        Ok(network.clone())
+    });
+    for registry in ["http://127.0.0.1:8080/t/registry", "https://registry.example.org/t/registry"] {
+        for service in [Identity, Accounting] {
+            let store = acquire_store::memory();
+            let mut provision = deployment.provision(service, &url(service), store, Attributes::new());
+            provision.registry.url = registry.to_owned();
+            services.run(provision).await.unwrap();
+        }
+    }
+    assert_eq!(*asked.lock().unwrap(), [Reach::Loopback, Reach::Public], "each is made once");
 }

@@ -62,6 +62,15 @@ pub(crate) const FUNCTIONS: &[Function] = &[
         }),
         run: set_user_status,
     },
+    Function {
+        name: "approve_otp_recovery",
+        plain: false,
+        mutates: true,
+        proof: Proof::Admin(|_, arguments| {
+            Box::pin(async move { Ok(format!("approve_otp_recovery {}", uid(&arguments, "user_uid")?)) })
+        }),
+        run: approve_otp_recovery,
+    },
 ];
 
 /// Makes a user, once the service has its uid: with that the client encodes the password.
@@ -118,11 +127,21 @@ fn change_password(cx: Arc<Cx>, grant: Grant, arguments: Arguments) -> BoxFuture
 }
 
 /// Lets a user log in, or not.
-fn set_user_status(cx: Arc<Cx>, _: Grant, arguments: Arguments) -> BoxFuture<'static, Outcome> {
+fn set_user_status(cx: Arc<Cx>, grant: Grant, arguments: Arguments) -> BoxFuture<'static, Outcome> {
     Box::pin(async move {
         let (user, status) = user_status(&arguments)?;
-        cx.users.set_status(&user, status).await?;
+        cx.users.set_status(&user, status, grant.caller()?.signed).await?;
         Ok(Value::Null)
+    })
+}
+
+/// Gives a user who has lost authenticator, devices and recovery codes one more recovery code. It reaches the user by the
+/// admin's hands, who cannot use it without the password.
+fn approve_otp_recovery(cx: Arc<Cx>, grant: Grant, arguments: Arguments) -> BoxFuture<'static, Outcome> {
+    Box::pin(async move {
+        let user = uid(&arguments, "user_uid")?;
+        let code = cx.users.approve_recovery(&user, &grant.caller()?.operation).await?;
+        Ok(json!({"user_uid": user, "recovery_code": code.expose()}))
     })
 }
 

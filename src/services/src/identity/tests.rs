@@ -3,10 +3,10 @@
 use crate::authorise::{Demand, Right, verify};
 use crate::frame::Proof;
 use crate::frame::testing::{Deployment, Layout, ask, caller_key, session_key, url};
-use crate::users::testing::Mortal;
+use crate::users::testing::{Mortal, Person};
 use acquire_crypto::base64;
 use acquire_envelope::authorisation::{Authorisation, Holder};
-use acquire_envelope::credentials::{self, Credentials};
+use acquire_envelope::credentials;
 use acquire_envelope::{Class, Exception};
 use acquire_model::uid::{DatedUid, Uid};
 use acquire_model::{Attributes, Clock, SecretText, ServiceType};
@@ -15,14 +15,6 @@ use futures::future::join_all;
 use serde_json::{Value, json};
 
 use ServiceType::{Identity, Registry, Storage};
-
-/// Somebody with an authenticator at the identity service.
-struct Person {
-    name: String,
-    password: SecretText,
-    otp_secret: SecretText,
-    recovery_codes: Vec<String>,
-}
 
 async fn deployment() -> Deployment {
     Deployment::set_up(Layout::Together, &[Registry, Identity]).await
@@ -35,8 +27,15 @@ async fn register(world: &Deployment, name: &str) -> Person {
     let reply = world.call(Identity, Some("register"), &arguments).await.unwrap();
     let uri = reply["provisioning_uri"].as_str().unwrap();
     let secret = uri.split("secret=").nth(1).unwrap().split('&').next().unwrap();
-    let recovery_codes = serde_json::from_value(reply["recovery_codes"].clone()).unwrap();
-    Person { name: name.into(), password, otp_secret: SecretText::new(secret), recovery_codes }
+    let recovery_codes: Vec<String> = serde_json::from_value(reply["recovery_codes"].clone()).unwrap();
+    Person {
+        user: reply["user_uid"].as_str().unwrap().parse().unwrap(),
+        name: name.into(),
+        password,
+        otp_secret: SecretText::new(secret),
+        device: None,
+        recovery_codes: recovery_codes.into_iter().map(SecretText::new).collect(),
+    }
 }
 
 async fn request(world: &Deployment, name: &str, more: Value) -> (Uid, Value) {
@@ -52,14 +51,9 @@ async fn request(world: &Deployment, name: &str, more: Value) -> (Uid, Value) {
 }
 
 async fn log_in_to(world: &Deployment, person: &Person, session: &Uid) -> Result<Holder, Exception> {
-    let short = acquire_envelope::url::dotted(session.short());
-    let shown = Credentials {
-        password: person.password.clone(),
-        device_uid: Uid::draw(world.entropy()).to_string(),
-        code: SecretText::new(acquire_client::one_time_code(&person.otp_secret, world.clock.now()).unwrap()),
-    };
-    let package = credentials::package(&shown, &person.name, &short);
-    let login = json!({"short_uid": short, "credentials": package, "user_uid": null, "remember_device": null});
+    let mut login = person.login(session, &person.code(world.clock.now()), world.entropy());
+    login["user_uid"] = Value::Null;
+    login["remember_device"] = Value::Null;
     let approved = world.call(Identity, Some("login"), &login).await?;
     let cx = world.node(Identity).cx();
     Ok(Holder {
@@ -181,12 +175,18 @@ async fn an_authorisation_holds_only_for_what_was_signed() {
         authorisation[name] = value;
         authorisation
     };
+    let signed_by = |key| {
+        let uid = DatedUid::draw(world.entropy(), world.clock.now());
+        Authorisation::sign(key, &holder, uid, Some("list_devices")).unwrap().to_json()
+    };
+    assert!(devices(&world, signed_by(session_key())).await.is_ok());
     world.clock.advance(1);
     let other = world.authorise(&holder, "list_devices");
     for (what, bad) in [
         ("absent", Value::Null),
         ("empty", json!({})),
         ("no object", json!("bob")),
+        ("another key", signed_by(caller_key())),
         ("another resource", world.authorise(&holder, "list_devices ")),
         ("another user", with("user_uid", json!(Uid::draw(world.entropy())))),
         ("another identity", with("identity_uid", json!("a0-a0"))),
@@ -308,12 +308,7 @@ async fn a_call_that_was_killed_anywhere_is_finished_when_it_is_sent_again() {
                 assert_eq!(first, again, "whatever was answered stays");
             }
             let secret = SecretText::new(again["otpsecret"].as_str().unwrap());
-            let person = Person {
-                otp_secret: secret,
-                name: "bob".into(),
-                password: bob.password.clone(),
-                recovery_codes: vec![],
-            };
+            let person = Person { otp_secret: secret, ..bob.clone() };
             world.clock.advance(30);
             log_in(&world, &person).await;
             // Back to the secret that the next round logs in with.
@@ -355,14 +350,73 @@ async fn a_new_secret_needs_a_fresh_session_of_this_service() {
 }
 
 #[tokio::test]
-async fn a_recovery_code_gives_a_new_secret() {
+async fn a_recovery_whose_answer_was_lost_is_answered_the_same_when_it_is_sent_again() {
+    let mut world = deployment().await;
+    let bob = register(&world, "bob").await;
+    let holder = log_in(&world, &bob).await;
+    let to = world.provisioned(Identity);
+    let signed = json!({"authorisation": world.authorise(&holder, "reset_otp"), "reset_otp": true});
+    let code =
+        json!({"username": "bob", "password": bob.password.expose(), "recovery_code": bob.recovery_codes[0].expose()});
+    for call in [&signed, &code] {
+        let sealed = world.seal(&to, Some("recover_otp"), call);
+        let first = world.send(&to, &sealed).await.unwrap();
+        assert_eq!(world.send(&to, &sealed).await.unwrap(), first);
+        world.restart(Identity, Attributes::new()).await;
+        assert_eq!(world.send(&to, &sealed).await.unwrap(), first, "also by another process");
+        let secret = SecretText::new(first["otpsecret"].as_str().unwrap());
+        log_in(&world, &Person { otp_secret: secret, ..bob.clone() }).await;
+    }
+    let sealed = world.seal(&to, Some("recover_otp"), &code);
+    for _ in 0..2 {
+        assert_eq!(class(world.send(&to, &sealed).await), Class::UserValidationError, "another call with a used code");
+    }
+}
+
+#[tokio::test]
+async fn an_admin_approves_the_recovery_of_somebody_who_has_lost_everything() {
     let world = deployment().await;
     let bob = register(&world, "bob").await;
-    let call = json!({"username": "bob", "password": bob.password.expose(), "recovery_code": bob.recovery_codes[0]});
-    let reply = world.call(Identity, Some("recover_otp"), &call).await.unwrap();
-    let secret = SecretText::new(reply["otpsecret"].as_str().unwrap());
-    assert_eq!(class(world.call(Identity, Some("recover_otp"), &call).await), Class::UserValidationError);
+    let user = log_in(&world, &bob).await;
+    let resource = format!("approve_otp_recovery {}", user.user_uid);
+    let approve = |holder: Holder| {
+        let call = json!({"authorisation": world.authorise(&holder, &resource), "user_uid": user.user_uid});
+        let world = &world;
+        async move { world.call(Identity, Some("approve_otp_recovery"), &call).await }
+    };
+    assert_eq!(class(approve(user.clone()).await), Class::AuthorisationError, "nobody approves his own");
+    let approved = approve(world.log_in(Identity).await).await.unwrap();
+    let recover = async |password: &SecretText| {
+        let code = &approved["recovery_code"];
+        let call = json!({"username": "bob", "password": password.expose(), "recovery_code": code});
+        world.call(Identity, Some("recover_otp"), &call).await
+    };
+    let guessed = SecretText::new("0123456789abcdef0123456789abcdef");
+    assert_eq!(class(recover(&guessed).await), Class::UserValidationError, "the admin has no password");
+    let secret = recover(&bob.password).await.unwrap()["otpsecret"].as_str().map(SecretText::new).unwrap();
+    assert_eq!(class(recover(&bob.password).await), Class::UserValidationError, "once");
     log_in(&world, &Person { otp_secret: secret, ..bob }).await;
+}
+
+#[tokio::test]
+async fn the_word_that_was_signed_last_says_whether_a_user_may_log_in() {
+    let world = deployment().await;
+    let bob = register(&world, "bob").await;
+    let (user, admin) = (log_in(&world, &bob).await.user_uid, world.log_in(Identity).await);
+    let sign = |status: &str| {
+        world.clock.advance(1);
+        let authorisation = world.authorise(&admin, &format!("set_user_status {user} {status}"));
+        json!({"authorisation": authorisation, "user_uid": user, "status": status})
+    };
+    let [disabled, active, disabled_again] = ["disabled", "active", "disabled"].map(sign);
+    let set = async |call: &Value| world.call(Identity, Some("set_user_status"), call).await;
+    set(&disabled_again).await.unwrap();
+    assert_eq!(class(set(&active).await), Class::PermissionError, "it comes late");
+    set(&disabled).await.unwrap();
+    let (session, _) = request(&world, "bob", json!({})).await;
+    assert!(log_in_to(&world, &bob, &session).await.is_err(), "he is still disabled");
+    set(&sign("active")).await.unwrap();
+    log_in(&world, &bob).await;
 }
 
 #[tokio::test]
@@ -448,7 +502,7 @@ async fn another_service_asks_the_holder_believes_it_for_30_seconds_and_only_if_
     let sign = || world.authorise(&holder, "UserDrives");
     assert_eq!(check(sign()).await.unwrap_err(), Class::PermissionError, "not introduced");
     let identity = world.node(Identity).cx().keys.ring().record().unwrap();
-    crate::trusted::trust(storage, &holder.identity_uid, &identity).await.unwrap();
+    crate::trusted::trust(storage, &holder.identity_uid, (&identity, world.clock.now())).await.unwrap();
     let caller = check(sign()).await.unwrap();
     assert_eq!((&caller.user, &caller.identity), (&holder.user_uid, &holder.identity_uid));
     let before = world.network.posted.lock().unwrap().len();

@@ -16,6 +16,7 @@ use crate::trusted;
 use acquire_crypto::PrivateKey;
 use acquire_envelope::Class;
 use acquire_envelope::service::ServiceRecord;
+use acquire_model::spec::ROTATE_SECONDS_MIN;
 use acquire_model::{Attributes, ServiceType, Timestamp};
 use acquire_store::Decision;
 use record::{Own, StoredPair};
@@ -233,10 +234,11 @@ pub(crate) async fn keep(cx: &Arc<Cx>) -> Result<(), Fault> {
     reload(cx).await
 }
 
-/// How long keys are kept, from the settings: a week unless `rotate_seconds` says otherwise.
+/// How long keys are kept, from the settings: a week unless `rotate_seconds` says otherwise, and never less than what a
+/// registry lets in.
 pub(crate) fn interval_seconds(settings: &Attributes) -> u32 {
     let seconds = settings.get("rotate_seconds").and_then(serde_json::Value::as_u64).unwrap_or(INTERVAL_SECONDS);
-    u32::try_from(seconds).unwrap_or(u32::MAX)
+    u32::try_from(seconds).unwrap_or(u32::MAX).max(ROTATE_SECONDS_MIN)
 }
 
 /// The original's interval: seven days.

@@ -154,12 +154,14 @@ async fn keys_that_another_process_made_are_found_at_once() {
 #[tokio::test]
 async fn the_interval_is_a_setting() {
     let mut deployment = pair().await;
-    deployment.restart(Identity, Attributes::from([("rotate_seconds".to_owned(), json!(100))])).await;
+    deployment.restart(Identity, Attributes::from([("rotate_seconds".to_owned(), json!(4_000))])).await;
     let born = present(&deployment);
-    assert_eq!(born.key_update_interval_seconds, 100);
-    deployment.clock.advance(101);
+    assert_eq!(born.key_update_interval_seconds, 4_000);
+    deployment.clock.advance(4_001);
     warm(&deployment, &born).await.unwrap();
     assert_ne!(present(&deployment).public_key, born.public_key);
+    deployment.restart(Identity, Attributes::from([("rotate_seconds".to_owned(), json!(1))])).await;
+    assert_eq!(present(&deployment).key_update_interval_seconds, 3_600, "no registry lets in less");
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use acquire_crypto::hash;
 use acquire_envelope::service::ServiceRecord;
 use acquire_envelope::{Class, challenge};
 use acquire_model::ServiceUid;
+use acquire_model::spec::ROTATE_SECONDS_MIN;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// must be of the same uid, type and URL, and signed by the certificates in it (protocol 01 §8 row 3).
 ///
 /// # Errors
-/// `PermissionError` if it says something else; `RemoteFunctionCallError` if it does not answer.
+/// `PermissionError` if it says something else, or would change its keys too often; `RemoteFunctionCallError` if it does not answer.
 pub(super) async fn challenge(
     cx: &Arc<Cx>,
     to: &ServiceRecord,
@@ -37,5 +38,15 @@ pub(super) async fn challenge(
     if says.uid.as_ref() != uid || says.service_type != to.service_type || says.url != to.url {
         return Err(Fault::permission("the service at that URL says that it is another one"));
     }
+    check_interval(&says)?;
     Ok(says)
+}
+
+/// Refuses a service whose keys would be due all the time, so that every look-up would make us call it.
+pub(super) fn check_interval(record: &ServiceRecord) -> Result<(), Fault> {
+    if record.key_update_interval_seconds < ROTATE_SECONDS_MIN {
+        let most = ROTATE_SECONDS_MIN / 60;
+        return Err(Fault::permission(format!("a service must keep its keys for at least {most} minutes")));
+    }
+    Ok(())
 }

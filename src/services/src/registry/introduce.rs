@@ -1,4 +1,5 @@
 use super::look_up::live;
+use super::memory::admit;
 use super::record::{self, Entry, Peer};
 use super::register::is_vouched;
 use super::{missing, parse_uid};
@@ -24,6 +25,7 @@ fn text(identity: &ServiceUid, peer: &ServiceUid, said: Timestamp, is_peer: bool
 
 /// Notes a peer of an identity service, on that service's word; the newest word counts.
 pub(super) async fn run(cx: &Arc<Cx>, arguments: &Arguments) -> Outcome {
+    admit(cx, arguments, &cx.lookups.introductions)?;
     let identity = parse_uid(arguments.text("identity_uid")?)?;
     let peer = parse_uid(arguments.text("service_uid")?)?;
     let said: Timestamp =
@@ -38,19 +40,28 @@ pub(super) async fn run(cx: &Arc<Cx>, arguments: &Arguments) -> Outcome {
     }
     let guest = record::entry(cx, &peer).await?.ok_or_else(|| missing(None, Some(peer.as_str())))?;
     let service = guest.service()?.service_type;
-    cx.store
+    let now = cx.clock.monotonic();
+    let is_at_rest = !cx.lookups.written.has(&identity, now);
+    let is_written = cx
+        .store
         .modify(&record::entry_place(&identity)?, |entry: Option<&Entry>| -> Result<_, Fault> {
             let entry = entry.ok_or_else(|| missing(None, Some(identity.as_str())))?;
-            Ok(match decide(entry.peers.get(&service), &peer, said, is_peer) {
+            let before = entry.peers.get(&service);
+            // A later date alone is not worth a write so soon after the last one.
+            let is_news = |word: &Peer| is_at_rest || before.is_none_or(|before| before.uid != word.uid);
+            Ok(match decide(before, &peer, said, is_peer).filter(is_news) {
                 Some(word) => {
                     let mut next = entry.clone();
                     next.peers.insert(service, word);
-                    Decision::Write(next, ())
+                    Decision::Write(next, true)
                 }
-                None => Decision::Keep(()),
+                None => Decision::Keep(false),
             })
         })
         .await?;
+    if is_written {
+        cx.lookups.written.note(&identity, now);
+    }
     Ok(Value::Null)
 }
 

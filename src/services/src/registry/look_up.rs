@@ -1,31 +1,14 @@
 use super::challenge::challenge;
+use super::memory::admit;
 use super::missing;
 use super::record::{self, Binding, Domain, Entry, State};
 use crate::frame::{Arguments, Cx, Fault, Outcome};
-use crate::users::Budget;
 use acquire_envelope::service::ServiceRecord;
 use acquire_envelope::url::{self, ServiceUrl};
 use acquire_model::{ServiceType, ServiceUid};
 use acquire_store::Decision;
 use serde_json::json;
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
-
-/// A service that did not answer a challenge is not challenged again for so long.
-const RETRY_AFTER: Duration = Duration::from_secs(30);
-
-/// Registrations that one address may ask for in `REGISTRATIONS_WINDOW`; each makes us call somebody.
-const REGISTRATIONS_MAX: u32 = 60;
-const REGISTRATIONS_WINDOW: Duration = Duration::from_secs(600);
-
-/// What the registry keeps in memory.
-pub(crate) struct Lookups {
-    /// When services last failed to answer, on the monotonic clock.
-    failed: Mutex<BTreeMap<ServiceUid, Duration>>,
-    /// Bounds registrations.
-    pub registrations: Budget,
-}
+use std::sync::Arc;
 
 /// A registered service that was not taken out.
 pub(super) struct Live {
@@ -35,6 +18,7 @@ pub(super) struct Live {
 
 /// Answers with a service's public record, fresh if it can be had (protocol 01 §5.1).
 pub(super) async fn get_service(cx: &Arc<Cx>, arguments: &Arguments) -> Outcome {
+    admit(cx, arguments, &cx.lookups.look_ups)?;
     let (uid, url) = (arguments.optional_text("service_uid")?, arguments.optional_text("service_url")?);
     let found = match (uid, url) {
         (Some(uid), _) => match uid.parse() {
@@ -108,68 +92,81 @@ pub(super) async fn live(cx: &Arc<Cx>, uid: &ServiceUid) -> Result<Option<Live>,
 /// Returns the record of a service: what it says of itself now if the stored one is unfinished or due, else, or if the
 /// service does not answer, the stored one. A service that never finished its set-up is not there.
 async fn present(cx: &Arc<Cx>, live: Live) -> Result<Option<ServiceRecord>, Fault> {
+    let will_do = |stored: &ServiceRecord| stored.uid.is_some() && !stored.is_refresh_due(cx.now());
     let stored = live.entry.service()?;
-    let is_unfinished = stored.uid.is_none();
-    if (is_unfinished || stored.is_refresh_due(cx.now()))
-        && let Some(fresh) = refreshed(cx, &live.uid, &stored).await
-    {
+    if will_do(&stored) {
+        return Ok(Some(stored));
+    }
+    // One challenge at a time. Whoever has an old record goes on with that; whoever has none waits for the answer.
+    let challenge = cx.lookups.challenge(&live.uid);
+    let _alone = match challenge.try_lock() {
+        Ok(alone) => alone,
+        Err(_) if stored.uid.is_some() => return Ok(Some(stored)),
+        Err(_) => challenge.lock().await,
+    };
+    let stored = match record::entry(cx, &live.uid).await? {
+        Some(entry) => entry.service()?,
+        None => return Ok(None),
+    };
+    if will_do(&stored) {
+        return Ok(Some(stored));
+    }
+    if let Some(fresh) = refreshed(cx, &live.uid, &stored).await {
         settle(cx, &live.uid, &fresh).await?;
         return Ok(Some(fresh));
     }
-    Ok((!is_unfinished).then_some(stored))
+    Ok(stored.uid.is_some().then_some(stored))
 }
 
 async fn refreshed(cx: &Arc<Cx>, uid: &ServiceUid, stored: &ServiceRecord) -> Option<ServiceRecord> {
     let now = cx.clock.monotonic();
-    if cx.lookups.memory().get(uid).is_some_and(|failed| now < *failed + RETRY_AFTER) {
+    if cx.lookups.failed.has(uid, now) {
         return None;
     }
     let answer = challenge(cx, stored, Some(uid)).await;
     match &answer {
-        Ok(_) => cx.lookups.memory().remove(uid),
-        Err(_) => cx.lookups.memory().insert(uid.clone(), now),
-    };
+        Ok(_) => cx.lookups.failed.forget(uid),
+        Err(_) => cx.lookups.failed.note(uid, now),
+    }
     answer.ok()
 }
 
-impl Default for Lookups {
-    fn default() -> Self {
-        let registrations = Budget::new(REGISTRATIONS_MAX, REGISTRATIONS_WINDOW);
-        Self { failed: Mutex::default(), registrations }
-    }
-}
-
-impl Lookups {
-    fn memory(&self) -> std::sync::MutexGuard<'_, BTreeMap<ServiceUid, Duration>> {
-        self.failed.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Stores what a service proved of itself, unless something newer is stored; returns what is stored then.
+/// Stores what a service proved of itself, unless something newer is stored; returns what is stored then. A date alone is
+/// not worth a write so soon after the last one.
 pub(super) async fn settle(cx: &Arc<Cx>, uid: &ServiceUid, proved: &ServiceRecord) -> Result<ServiceRecord, Fault> {
-    let stored = cx
+    let now = cx.clock.monotonic();
+    let is_at_rest = !cx.lookups.written.has(uid, now);
+    let (stored, is_written) = cx
         .store
         .modify(&record::entry_place(uid)?, |entry: Option<&Entry>| -> Result<_, Fault> {
             let entry = entry.ok_or_else(|| missing(None, Some(uid.as_str())))?;
             let stored = entry.service()?;
             let is_older = stored.uid.is_some() && stored.last_key_update > proved.last_key_update;
-            if is_older || stored == *proved {
-                return Ok(Decision::Keep(stored));
+            let is_dated = ServiceRecord { last_key_update: stored.last_key_update, ..proved.clone() } == stored;
+            if is_older || stored == *proved || (is_dated && !is_at_rest) {
+                return Ok(Decision::Keep((stored, false)));
             }
-            Ok(Decision::Write(Entry { record: proved.to_json(), ..entry.clone() }, proved.clone()))
+            Ok(Decision::Write(Entry { record: proved.to_json(), ..entry.clone() }, (proved.clone(), true)))
         })
         .await?;
-    let canonical = stored.canonical_url();
+    if is_written {
+        cx.lookups.written.note(uid, now);
+    }
+    activate(cx, uid, &stored.canonical_url()).await?;
+    Ok(stored)
+}
+
+/// Notes that a service uses its uid.
+async fn activate(cx: &Arc<Cx>, uid: &ServiceUid, canonical: &str) -> Result<(), Fault> {
     cx.store
-        .modify(&record::domain_place(record::domain_of(&canonical))?, |domain: Option<&Domain>| -> Result<_, Fault> {
+        .modify(&record::domain_place(record::domain_of(canonical))?, |domain: Option<&Domain>| -> Result<_, Fault> {
             let pending = Some(&Binding { uid: uid.clone(), state: State::Pending });
-            let Some(domain) = domain.filter(|domain| domain.services.get(&canonical) == pending) else {
+            let Some(domain) = domain.filter(|domain| domain.services.get(canonical) == pending) else {
                 return Ok(Decision::Keep(()));
             };
             let mut next = domain.clone();
-            next.services.insert(canonical.clone(), Binding { uid: uid.clone(), state: State::Active });
+            next.services.insert(canonical.to_owned(), Binding { uid: uid.clone(), state: State::Active });
             Ok(Decision::Write(next, ()))
         })
-        .await?;
-    Ok(stored)
+        .await
 }

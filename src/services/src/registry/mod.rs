@@ -10,6 +10,8 @@ mod challenge;
 mod introduce;
 /// Look-ups.
 mod look_up;
+/// What is kept in memory: budgets, and what happened lately.
+mod memory;
 /// What is stored.
 mod record;
 /// Registrations.
@@ -26,7 +28,7 @@ use acquire_model::ServiceUid;
 use futures::FutureExt;
 
 pub(crate) use introduce::introduction;
-pub(crate) use look_up::Lookups;
+pub(crate) use memory::Lookups;
 pub(crate) use register::claim_text;
 
 /// Its own functions. `refresh_service`, `introduce` and `unregister_service` are ours; stock clients never call them.

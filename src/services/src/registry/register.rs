@@ -1,5 +1,6 @@
-use super::challenge::challenge;
+use super::challenge::{challenge, check_interval};
 use super::look_up::{live, settle};
+use super::memory::admit;
 use super::record::{self, Binding, Domain, Entry, FORMAT, Last, State};
 use super::{missing, uid};
 use crate::frame::{Arguments, Cx, Fault, Outcome};
@@ -24,13 +25,12 @@ pub(crate) fn claim_text(canonical_url: &str, certificate: &Fingerprint, stage1:
 /// offers; a URL that has a service already is given only to that very service.
 pub(super) async fn register(cx: &Arc<Cx>, arguments: &Arguments) -> Outcome {
     cx.uid()?;
-    if arguments.remote().is_some_and(|from| !cx.lookups.registrations.take(from, cx.clock.monotonic())) {
-        return Err(Fault::permission("too many registrations from this address; try again in ten minutes"));
-    }
+    admit(cx, arguments, &cx.lookups.registrations)?;
     let stage1 = stage1(cx, arguments)?;
     let offered = ServiceRecord::from_json(arguments.required("service")?)?;
     let canonical = offered.canonical_url();
     check_place(cx, &offered, &canonical)?;
+    check_interval(&offered)?;
     let domain = record::domain(cx, &canonical).await?;
     let seen = domain.services.get(&canonical);
     let claimed = seen.map(|binding| &binding.uid).or(offered.uid.as_ref());
@@ -60,7 +60,7 @@ pub(super) async fn register(cx: &Arc<Cx>, arguments: &Arguments) -> Outcome {
         Some(uid) => uid,
         None => allocate(cx).await?,
     };
-    bind(cx, &canonical, seen, &uid).await?;
+    bind(cx, &canonical, seen, &uid, proved.uid.is_some()).await?;
     enter(cx, &uid, &proved).await?;
     if let Some(former) = former.filter(|former| *former != canonical) {
         withdraw(cx, &former, &uid).await?;
@@ -144,8 +144,16 @@ async fn allocate(cx: &Arc<Cx>) -> Result<ServiceUid, Fault> {
         .await
 }
 
-/// Gives a canonical URL to a uid, if nobody else got it since we looked and the domain still has room.
-async fn bind(cx: &Arc<Cx>, canonical: &str, seen: Option<&Binding>, uid: &ServiceUid) -> Result<(), Fault> {
+/// Gives a canonical URL to a uid, if nobody else got it since we looked and the domain still has room. A service that
+/// has finished its set-up stays active.
+async fn bind(
+    cx: &Arc<Cx>,
+    canonical: &str,
+    seen: Option<&Binding>,
+    uid: &ServiceUid,
+    is_finished: bool,
+) -> Result<(), Fault> {
+    let bound = |state| Binding { uid: uid.clone(), state };
     cx.store
         .modify(&record::domain_place(record::domain_of(canonical))?, |domain: Option<&Domain>| -> Result<_, Fault> {
             let mut next = domain.cloned().unwrap_or_default();
@@ -157,19 +165,25 @@ async fn bind(cx: &Arc<Cx>, canonical: &str, seen: Option<&Binding>, uid: &Servi
             if held != Some(uid) && !next.has_room() {
                 return Err(crowded());
             }
-            next.services.insert(canonical.to_owned(), Binding { uid: uid.clone(), state: State::Pending });
-            Ok(Decision::Write(next, ()))
+            let before = next.services.insert(canonical.to_owned(), bound(State::Pending));
+            let stays = before == Some(bound(State::Pending)) || (is_finished && before == Some(bound(State::Active)));
+            Ok(if stays { Decision::Keep(()) } else { Decision::Write(next, ()) })
         })
         .await
 }
 
-/// Stores what a service proved of itself when it registered. From now on its certificate proves that it is this one.
+/// Stores what a service proved of itself when it registered. From now on its certificate proves that it is this one. One
+/// that it is known by already is no reason to forget its first: a stranger can make a service register again.
 async fn enter(cx: &Arc<Cx>, uid: &ServiceUid, proved: &ServiceRecord) -> Result<(), Fault> {
     cx.store
         .modify(&record::entry_place(uid)?, |entry: Option<&Entry>| -> Result<_, Fault> {
             let peers = entry.map_or_else(BTreeMap::new, |entry| entry.peers.clone());
-            let origin = proved.public_certificate.pem().to_owned();
-            Ok(Decision::Write(Entry { format: FORMAT, record: proved.to_json(), origin, peers }, ()))
+            let origin = match entry {
+                Some(entry) if entry.certificates()?.contains(&proved.public_certificate) => entry.origin.clone(),
+                _ => proved.public_certificate.pem().to_owned(),
+            };
+            let next = Entry { format: FORMAT, record: proved.to_json(), origin, peers };
+            Ok(if entry == Some(&next) { Decision::Keep(()) } else { Decision::Write(next, ()) })
         })
         .await
 }
@@ -177,7 +191,9 @@ async fn enter(cx: &Arc<Cx>, uid: &ServiceUid, proved: &ServiceRecord) -> Result
 /// Takes in what a service says of itself after it changed its keys (or finished its set-up), on the word of a
 /// certificate that it is known by. Anything older than what is stored changes nothing.
 pub(super) async fn refresh(cx: &Arc<Cx>, arguments: &Arguments) -> Outcome {
+    admit(cx, arguments, &cx.lookups.refreshes)?;
     let says = ServiceRecord::from_signed_json(arguments.required("service")?)?;
+    check_interval(&says)?;
     let found = match &says.uid {
         Some(uid) => live(cx, uid).await?,
         None => None,

@@ -1,4 +1,6 @@
+use super::record::{Entry, entry_place};
 use crate::frame::testing::{Deployment, Layout, caller_key, encrypted, session_key, url};
+use crate::frame::{Arguments, Cx};
 use acquire_crypto::{PrivateKey, PublicKey, base64};
 use acquire_envelope::service::ServiceRecord;
 use acquire_envelope::{Class, Exception, challenge};
@@ -315,19 +317,161 @@ async fn a_domain_cannot_fill_the_registry() {
     assert!(register(&deployment, &elsewhere.record(), json!({})).await.is_ok(), "other domains are not affected");
 }
 
-#[tokio::test]
-async fn one_address_cannot_make_the_registry_call_for_ever() {
-    let deployment = registry().await;
-    let arguments = json!({ "service": {}, "challenge": "AAAA", "fingerprint": "x" });
-    let cx = deployment.node(Registry).cx();
-    let payload = crate::frame::Arguments::new(arguments.as_object().unwrap().clone());
-    let from = |last| payload.clone().from(Some([10, 0, 0, last].into()));
-    for _ in 0..60 {
-        let fault = super::register::register(cx, &from(1)).await.unwrap_err();
-        assert_eq!(fault.class(), Class::ValueError);
+/// Calls a function of the registry from an address, as often as that; returns the classes of the refusals.
+async fn calls(cx: &Arc<Cx>, function: &str, last: u8, times: usize) -> Vec<Class> {
+    let mut refusals = Vec::new();
+    for _ in 0..times {
+        let arguments = Arguments::new(serde_json::Map::new()).from(Some([10, 0, 0, last].into()));
+        let answer = match function {
+            "get_service" => super::look_up::get_service(cx, &arguments).await,
+            "register_service" => super::register::register(cx, &arguments).await,
+            "refresh_service" => super::register::refresh(cx, &arguments).await,
+            "introduce" => super::introduce::run(cx, &arguments).await,
+            other => panic!("{other}"),
+        };
+        refusals.extend(answer.err().map(|fault| fault.class()).filter(|class| *class == Class::PermissionError));
     }
-    assert_eq!(super::register::register(cx, &from(1)).await.unwrap_err().class(), Class::PermissionError);
-    assert_eq!(super::register::register(cx, &from(2)).await.unwrap_err().class(), Class::ValueError);
+    refusals
+}
+
+#[tokio::test]
+async fn one_address_cannot_keep_the_registry_busy_for_ever() {
+    let deployment = registry().await;
+    let cx = deployment.node(Registry).cx();
+    for (function, most) in
+        [("get_service", 6_000), ("register_service", 60), ("refresh_service", 300), ("introduce", 300)]
+    {
+        assert_eq!(calls(cx, function, 1, most).await.len(), 0, "{function}");
+        assert_eq!(calls(cx, function, 1, 1).await.len(), 1, "{function}");
+        assert_eq!(calls(cx, function, 2, 1).await.len(), 0, "{function}: others are not affected");
+    }
+    deployment.clock.advance(600);
+    assert_eq!(calls(cx, "register_service", 1, 1).await.len(), 0, "ten minutes later it may again");
+}
+
+#[tokio::test]
+async fn six_services_behind_one_address_stay_within_the_budgets() {
+    let deployment = registry().await;
+    let cx = deployment.node(Registry).cx();
+    for _ in 0..20 {
+        // What each does at most in a minute: look up the five others, push its keys, be introduced to the others. They
+        // register when they are set up, and come back once.
+        for (function, times) in [("get_service", 30), ("refresh_service", 6), ("introduce", 10)] {
+            assert_eq!(calls(cx, function, 1, times).await.len(), 0, "{function}");
+        }
+        deployment.clock.advance(60);
+    }
+    assert_eq!(calls(cx, "register_service", 1, 12).await.len(), 0);
+}
+
+#[tokio::test]
+async fn a_service_whose_keys_would_always_be_due_is_refused() {
+    let deployment = Deployment::set_up(Layout::Apart, &[Registry, Identity]).await;
+    let service = foreign(&deployment, "https://science.example.org/t/storage", Storage).await;
+    let hasty = |record: ServiceRecord| ServiceRecord { key_update_interval_seconds: 3_599, ..record };
+    let fault = register(&deployment, &hasty(service.record()), json!({})).await.unwrap_err();
+    assert!(fault.class == Class::PermissionError && fault.message.contains("60 minutes"), "{fault}");
+    *service.record.lock().unwrap() = hasty(service.record());
+    let patient = ServiceRecord { key_update_interval_seconds: 3_600, ..service.record() };
+    let fault = register(&deployment, &patient, json!({})).await.unwrap_err();
+    assert_eq!(fault.class, Class::PermissionError, "what it says of itself counts, not what it offers");
+    let ring = deployment.node(Identity).cx().keys.ring();
+    let pushed = hasty(ring.record().unwrap());
+    let fault = push(&deployment, |payload| *payload = signed(&deployment, &pushed)).await.unwrap_err();
+    assert_eq!(fault.class, Class::PermissionError);
+    *service.record.lock().unwrap() = patient.clone();
+    assert!(register(&deployment, &patient, json!({})).await.is_ok());
+}
+
+#[tokio::test]
+async fn look_ups_at_once_challenge_a_service_once() {
+    let deployment = Deployment::set_up(Layout::Apart, &[Registry, Identity]).await;
+    deployment.clock.advance(604_800 * 3);
+    deployment.network.hang(&url(Identity));
+    let tries = || deployment.network.posted.lock().unwrap().iter().filter(|(to, _)| *to == url(Identity)).count();
+    let before = tries();
+    let one = || look_up(&deployment, json!("a0-a1"), json!(null));
+    let (first, others, ()) = tokio::join!(one(), futures::future::join_all((0..5).map(|_| one())), async {
+        while tries() == before {
+            tokio::task::yield_now().await;
+        }
+        deployment.clock.advance(5);
+    });
+    let stored = deployment.provisioned(Identity).public_key;
+    assert!(others.into_iter().chain([first]).all(|found| found.unwrap().public_key == stored), "the stored copy");
+    assert_eq!(tries(), before + 1);
+}
+
+#[tokio::test]
+async fn everybody_who_looks_for_a_service_that_has_just_finished_finds_it() {
+    let deployment = registry().await;
+    let there = "https://science.example.org/t/storage";
+    let service = foreign(&deployment, there, Storage).await;
+    register(&deployment, &service.record(), json!({})).await.unwrap();
+    service.record.lock().unwrap().uid = Some("a0-a1".parse().unwrap());
+    let tries = || deployment.network.posted.lock().unwrap().iter().filter(|(to, _)| to == there).count();
+    let before = tries();
+    let found = futures::future::join_all((0..5).map(|_| look_up(&deployment, json!("a0-a1"), json!(null)))).await;
+    assert!(found.into_iter().all(|found| found.unwrap() == service.record()));
+    assert_eq!(tries(), before + 1);
+}
+
+/// How often the record of the service with that uid was written.
+async fn writes(deployment: &Deployment, uid: &str) -> u64 {
+    let place = entry_place(&uid.parse().unwrap()).unwrap();
+    deployment.node(Registry).cx().store.read::<Entry>(&place).await.unwrap().unwrap().version
+}
+
+#[tokio::test]
+async fn what_did_not_change_is_not_written_again() {
+    let deployment = Deployment::set_up(Layout::Apart, &[Registry, Identity, Access]).await;
+    let service = foreign(&deployment, "https://science.example.org/t/storage", Storage).await;
+    register(&deployment, &service.record(), json!({})).await.unwrap();
+    let (objects, before) = (deployment.node(Registry).objects.clone(), writes(&deployment, "a0-a3").await);
+    let count = || async { futures::StreamExt::count(objects.list(None)).await };
+    let stored = count().await;
+    register(&deployment, &service.record(), json!({})).await.unwrap();
+    assert_eq!((writes(&deployment, "a0-a3").await, count().await), (before, stored), "it registered as before");
+
+    let record = deployment.node(Identity).cx().keys.ring().record().unwrap();
+    let dated =
+        |seconds| ServiceRecord { last_key_update: record.last_key_update.plus_seconds(seconds), ..record.clone() };
+    let say =
+        async |seconds| push(&deployment, |payload| *payload = signed(&deployment, &dated(seconds))).await.unwrap();
+    deployment.clock.advance(60);
+    let before = writes(&deployment, "a0-a1").await;
+    for second in 1..5 {
+        say(second).await;
+    }
+    assert_eq!(writes(&deployment, "a0-a1").await, before + 1, "a date alone, once a minute");
+    deployment.clock.advance(60);
+    for _ in 0..3 {
+        let word = super::introduction(deployment.node(Identity).cx(), &"a0-a2".parse().unwrap(), true).unwrap();
+        deployment.call(Registry, Some("introduce"), &word).await.unwrap();
+        deployment.clock.advance(1);
+    }
+    assert_eq!(writes(&deployment, "a0-a1").await, before + 2, "the same word, once a minute");
+}
+
+#[tokio::test]
+async fn a_service_that_registers_again_keeps_the_certificate_it_first_registered_with() {
+    let deployment = registry().await;
+    let there = "https://science.example.org/t/storage";
+    let service = foreign(&deployment, there, Storage).await;
+    register(&deployment, &service.record(), json!({})).await.unwrap();
+    // It changed its keys since …
+    let (cx, uid) = (deployment.node(Registry).cx(), "a0-a1".parse().unwrap());
+    let (key, certificate) = (PrivateKey::generate().unwrap(), PrivateKey::generate().unwrap());
+    let changed = Foreign::new(there, Storage, &key, &certificate);
+    let later = service.record().last_key_update.plus_seconds(604_801);
+    changed.record.lock().unwrap().last_key_update = later;
+    super::look_up::settle(cx, &uid, &changed.record()).await.unwrap();
+    deployment.network.serve(there, changed.clone());
+    // … and a stranger makes it register again.
+    register(&deployment, &changed.record(), json!({})).await.unwrap();
+    let entry = super::record::entry(cx, &uid).await.unwrap().unwrap();
+    assert_eq!(entry.origin, session_key().public().pem());
+    assert_eq!(entry.service().unwrap().public_certificate, *certificate.public());
 }
 
 #[tokio::test]
@@ -377,14 +521,20 @@ async fn a_look_up_answers_while_the_service_hangs() {
     assert_eq!(found.unwrap().public_key, deployment.provisioned(Identity).public_key);
 }
 
+/// What an identity service would push, if that were its record.
+fn signed(deployment: &Deployment, record: &ServiceRecord) -> Value {
+    let ring = deployment.node(Identity).cx().keys.ring();
+    let certificate = &ring.current().certificate;
+    json!({
+        "service": record.to_signed_json(certificate, certificate).unwrap(),
+        "signatures": ring.signatures(&record.validation_string()).unwrap(),
+    })
+}
+
 /// Sends what an identity service would push, changed by `change`.
 async fn push(deployment: &Deployment, change: impl FnOnce(&mut Value)) -> Result<Value, Exception> {
-    let ring = deployment.node(Identity).cx().keys.ring();
-    let own = ring.record().unwrap();
-    let mut payload = json!({
-        "service": ring.signed_record().unwrap(),
-        "signatures": ring.signatures(&own.validation_string()).unwrap(),
-    });
+    let own = deployment.node(Identity).cx().keys.ring().record().unwrap();
+    let mut payload = signed(deployment, &own);
     change(&mut payload);
     deployment.call(Registry, Some("refresh_service"), &payload).await
 }

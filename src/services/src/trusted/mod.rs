@@ -10,11 +10,12 @@ mod call;
 /// What is stored.
 mod record;
 
+use crate::authorise::is_newer;
 use crate::frame::{Cx, Fault};
 use acquire_envelope::Class;
 use acquire_envelope::service::ServiceRecord;
 use acquire_envelope::url::ServiceUrl;
-use acquire_model::ServiceUid;
+use acquire_model::{ServiceUid, Timestamp};
 use acquire_store::Decision;
 use record::Word;
 use serde_json::{Value, json};
@@ -171,38 +172,42 @@ pub(crate) async fn all(cx: &Cx) -> Result<Vec<ServiceUid>, Fault> {
     Ok(trusted)
 }
 
-/// Notes that an admin trusts a service. Saying it again changes nothing.
+/// Notes that an admin trusts a service. Saying it again changes nothing; the word that was signed last counts.
 ///
 /// # Errors
-/// Those of the store.
-pub(crate) async fn trust(cx: &Arc<Cx>, uid: &ServiceUid, record: &ServiceRecord) -> Result<(), Fault> {
-    let said = Word { format: record::FORMAT, record: record.to_json(), is_trusted: true, since: cx.now() };
-    cx.store
-        .modify(&record::place(uid)?, |word: Option<&Word>| -> Result<_, Fault> {
-            Ok(match word {
-                Some(word) if word.is_trusted && word.record == said.record => Decision::Keep(()),
-                _ => Decision::Write(said.clone(), ()),
-            })
-        })
-        .await?;
-    cx.trusted.forget(uid);
-    Ok(())
+/// `PermissionError` if a later word says otherwise; those of the store.
+pub(crate) async fn trust(
+    cx: &Arc<Cx>,
+    uid: &ServiceUid,
+    (record, signed): (&ServiceRecord, Timestamp),
+) -> Result<(), Fault> {
+    say(cx, uid, (true, signed), Some(record.to_json())).await
 }
 
-/// Notes that an admin trusts a service no longer. Its record need not be known.
+/// Notes that an admin trusts a service no longer. Its record need not be known; the word that was signed last counts.
 ///
 /// # Errors
-/// Those of the store.
-pub(crate) async fn untrust(cx: &Arc<Cx>, uid: &ServiceUid) -> Result<(), Fault> {
+/// `PermissionError` if a later word says otherwise; those of the store.
+pub(crate) async fn untrust(cx: &Arc<Cx>, uid: &ServiceUid, signed: Timestamp) -> Result<(), Fault> {
+    say(cx, uid, (false, signed), None).await
+}
+
+async fn say(
+    cx: &Arc<Cx>,
+    uid: &ServiceUid,
+    (is_trusted, signed): (bool, Timestamp),
+    record: Option<Value>,
+) -> Result<(), Fault> {
     let now = cx.now();
     cx.store
         .modify(&record::place(uid)?, |word: Option<&Word>| -> Result<_, Fault> {
-            Ok(match word {
-                Some(word) if word.is_trusted => {
-                    Decision::Write(Word { is_trusted: false, since: now, ..word.clone() }, ())
-                }
-                _ => Decision::Keep(()),
-            })
+            let same = word.filter(|word| word.is_trusted == is_trusted);
+            if !is_newer(signed, word.and_then(|word| word.signed), same.is_some())? {
+                return Ok(Decision::Keep(()));
+            }
+            let since = same.map_or(now, |word| word.since);
+            let record = record.clone().or_else(|| Some(word?.record.clone())).unwrap_or_default();
+            Ok(Decision::Write(Word { format: record::FORMAT, record, is_trusted, since, signed: Some(signed) }, ()))
         })
         .await?;
     cx.trusted.forget(uid);

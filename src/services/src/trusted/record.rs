@@ -28,4 +28,7 @@ pub(super) struct Word {
     pub is_trusted: bool,
     /// Since when.
     pub since: Timestamp,
+    /// When that word was signed.
+    #[serde(default)]
+    pub signed: Option<Timestamp>,
 }

@@ -1,12 +1,15 @@
+use super::guess::Target;
+use super::password::Whose;
 use super::record::{Account, Credential, Device, Format, Kind, Name, Status, place};
 use super::session::Session;
 use super::{State, codes};
+use crate::authorise;
 use crate::frame::Fault;
 use acquire_crypto::passphrase;
 use acquire_envelope::credentials;
 use acquire_envelope::exception::Class;
 use acquire_model::uid::Uid;
-use acquire_model::{SecretText, ports};
+use acquire_model::{SecretText, Timestamp, ports};
 use acquire_store::{Created, Decision, Document, Key, Written};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -16,6 +19,8 @@ use std::net::IpAddr;
 const USERNAME_CHARACTERS: std::ops::RangeInclusive<usize> = 3..=150;
 /// Recovery codes that a user is given.
 const RECOVERY_CODES: usize = 10;
+/// Recovery codes of one user at most, those that admins gave included.
+const RECOVERY_CODES_MAX: usize = 20;
 /// Remembered devices of one user; with one more, the oldest is forgotten.
 const DEVICES_MAX: usize = 20;
 
@@ -69,10 +74,11 @@ impl State {
             kind: newcomer.kind,
             status: Status::Active,
             created: self.clock.now(),
-            primary: self.new_credential(&user, newcomer.password, &secret).await?,
+            primary: self.new_credential(Whose::Anybody, &user, newcomer.password, &secret).await?,
             devices: BTreeMap::new(),
             recovery: recovery_codes.iter().map(|code| secrets.recovery(&user, code.expose())).collect(),
             password_set_by: None,
+            status_signed: None,
         };
         if self.store.write(&place::account(&user)?, None, &account).await? == Written::Lost {
             return Err(Fault::new(Class::SystemError, "a uid that was drawn is in use"));
@@ -88,8 +94,14 @@ impl State {
     }
 
     /// Makes a user whom somebody out there asks for. That a name is taken counts as a failure of the address.
+    ///
+    /// # Errors
+    /// `PermissionError` if too many were asked for from that address; as `create`.
     pub(crate) async fn register(&self, newcomer: &Newcomer<'_>, remote: Option<IpAddr>) -> Result<Registered, Fault> {
-        self.hold_back(newcomer.username, remote).await?;
+        if !self.registrations.take(remote, self.clock.monotonic()) {
+            return Err(Fault::permission("too many users were registered from this address; wait half an hour"));
+        }
+        self.hold_back_address(remote).await?;
         let outcome = self.create(newcomer).await;
         if outcome.as_ref().is_err_and(|fault| fault.class() == Class::UsernameError) {
             self.count_address(remote).await?;
@@ -116,17 +128,47 @@ impl State {
         let Account { primary, .. } = self.account(user).await?;
         let secret = secrets.open((user, &primary.uid), &primary.otp_secret)?;
         let wanted = newcomer.otp_secret.unwrap_or(&secret);
-        let same_password = self.hasher.matches(secrets.passwords(), &primary.password, newcomer.password).await?;
+        let same_password =
+            self.hasher.matches(Whose::Known, secrets.passwords(), &primary.password, newcomer.password).await?;
         if same_password && *wanted == secret {
             return Ok(());
         }
-        let fresh = self.new_credential(user, newcomer.password, wanted).await?;
+        let fresh = self.new_credential(Whose::Known, user, newcomer.password, wanted).await?;
         self.change_account(user, |account| {
             let (primary, devices) = (fresh.clone(), BTreeMap::new());
             Ok(Some(Account { primary, devices, status: Status::Active, ..account.clone() }))
         })
         .await?;
         self.end_sessions(user, |_, _| true).await
+    }
+
+    /// Whether there is such a user, who may log in.
+    pub(crate) async fn is_active(&self, user: &Uid) -> Result<bool, Fault> {
+        let document: Option<Document<Account>> = self.store.read(&place::account(user)?).await?;
+        Ok(document.is_some_and(|document| document.value.status == Status::Active))
+    }
+
+    /// Gives a user one more recovery code, which an operation stands for: the same one under the same operation. With
+    /// too many of them, the oldest is void.
+    ///
+    /// # Errors
+    /// `UserValidationError` if there is no such user.
+    pub(crate) async fn approve_recovery(&self, user: &Uid, operation: &str) -> Result<SecretText, Fault> {
+        let secrets = self.secrets().await?;
+        let code = recovery_code(&secrets.approved(user, operation));
+        let hash = secrets.recovery(user, code.expose());
+        self.change_account(user, |account| {
+            let mut account = account.clone();
+            if account.recovery.contains(&hash) {
+                return Ok(None);
+            }
+            account.recovery.push(hash.clone());
+            let surplus = account.recovery.len().saturating_sub(RECOVERY_CODES_MAX);
+            account.recovery.drain(..surplus);
+            Ok(Some(account))
+        })
+        .await?;
+        Ok(code)
     }
 
     /// Finds a user by name.
@@ -169,6 +211,7 @@ impl State {
     /// Makes a credential of a user.
     pub(super) async fn new_credential(
         &self,
+        whose: Whose,
         user: &Uid,
         password: &SecretText,
         secret: &SecretText,
@@ -176,7 +219,7 @@ impl State {
         let (entropy, secrets) = (self.entropy.as_ref(), self.secrets().await?);
         let uid = Uid::draw(entropy);
         let otp_secret = secrets.seal(entropy, (user, &uid), secret)?;
-        let password = self.hasher.new_hash(secrets.passwords(), entropy, password).await?;
+        let password = self.hasher.new_hash(whose, secrets.passwords(), entropy, password).await?;
         Ok(Credential { uid, password, otp_secret, set_by: None })
     }
 
@@ -188,13 +231,7 @@ impl State {
 
     /// Draws recovery codes of 80 bits: nothing need count who guesses at them.
     fn draw_recovery_codes(&self) -> Vec<SecretText> {
-        let draw = || {
-            let bytes: [u8; 10] = ports::draw(self.entropy.as_ref());
-            let code = codes::base32(&bytes).expose().to_ascii_lowercase();
-            let quarters: Vec<&str> = (0..4).filter_map(|n| code.get(4 * n..4 * n + 4)).collect();
-            SecretText::new(quarters.join("-"))
-        };
-        (0..RECOVERY_CODES).map(|_| draw()).collect()
+        (0..RECOVERY_CODES).map(|_| recovery_code(&ports::draw(self.entropy.as_ref()))).collect()
     }
 
     /// Remembers a device, with a secret and a password of its own; or shows the secret of the device that was used.
@@ -213,7 +250,7 @@ impl State {
             None => {
                 let (device, secret) = (Uid::draw(self.entropy.as_ref()), self.draw_secret());
                 let password = credentials::device_password(password, device.as_str());
-                let fresh = self.new_credential(user, &password, &secret).await?;
+                let fresh = self.new_credential(Whose::Known, user, &password, &secret).await?;
                 self.add_device(user, &credential.uid, (&device, fresh)).await?;
                 (device, secret)
             }
@@ -270,13 +307,13 @@ impl State {
         check_password(change.to)?;
         let account = self.account(change.user).await?;
         if account.password_set_by.as_deref() != Some(change.operation) {
-            self.hold_back(&account.username, None).await?;
+            let guess = self.guess(Target::Known(change.session), None).await?;
             let key = self.secrets().await?.passwords();
-            if !self.hasher.matches(key, &account.primary.password, change.from).await? {
-                self.count_failure(&account.username, None).await?;
+            if !self.hasher.matches(Whose::Known, key, &account.primary.password, change.from).await? {
+                self.count(&guess).await?;
                 return Err(super::authenticate::refused());
             }
-            let hash = self.hasher.new_hash(key, self.entropy.as_ref(), change.to).await?;
+            let hash = self.hasher.new_hash(Whose::Known, key, self.entropy.as_ref(), change.to).await?;
             let before = &account.primary.password;
             self.change_account(change.user, |account| {
                 if account.password_set_by.as_deref() == Some(change.operation) {
@@ -296,13 +333,15 @@ impl State {
         self.end_sessions(change.user, |session, _| session != change.session).await
     }
 
-    /// Lets a user log in, or not; then the user's sessions end.
+    /// Lets a user log in, or not; then the user's sessions end. The word that was signed last counts.
     ///
     /// # Errors
-    /// `UserValidationError` if there is no such user.
-    pub(crate) async fn set_status(&self, user: &Uid, status: Status) -> Result<(), Fault> {
+    /// `UserValidationError` if there is no such user, `PermissionError` if a later word says otherwise.
+    pub(crate) async fn set_status(&self, user: &Uid, status: Status, signed: Timestamp) -> Result<(), Fault> {
         self.change_account(user, |account| {
-            Ok((account.status != status).then(|| Account { status, ..account.clone() }))
+            let is_newer = authorise::is_newer(signed, account.status_signed, account.status == status)?;
+            let next = || Account { status, status_signed: Some(signed), ..account.clone() };
+            Ok(is_newer.then(next))
         })
         .await?;
         match status {
@@ -326,12 +365,24 @@ pub(crate) struct PasswordChange<'a> {
     pub to: &'a SecretText,
 }
 
+/// Whether a name is longer than that of any user: then nothing is looked up for it, nor kept.
+pub(super) fn is_too_long(username: &str) -> bool {
+    username.chars().count() > *USERNAME_CHARACTERS.end()
+}
+
 fn check_username(username: &str) -> Result<(), Fault> {
     let length = username.chars().count();
     if USERNAME_CHARACTERS.contains(&length) && !username.chars().any(char::is_control) {
         return Ok(());
     }
     Err(Fault::new(Class::UsernameError, "a user name has 3 to 150 characters, none of them a control character"))
+}
+
+/// Writes 80 bits as people copy them.
+fn recovery_code(bytes: &[u8; 10]) -> SecretText {
+    let code = codes::base32(bytes).expose().to_ascii_lowercase();
+    let quarters: Vec<&str> = (0..4).filter_map(|n| code.get(4 * n..4 * n + 4)).collect();
+    SecretText::new(quarters.join("-"))
 }
 
 fn check_password(password: &SecretText) -> Result<(), Fault> {

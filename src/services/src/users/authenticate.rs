@@ -1,9 +1,10 @@
 use super::State;
-use super::budget::network;
 use super::codes::{Codes, Judgement, step};
+use super::guess::Target;
+use super::password::Whose;
 use super::record::{Account, Credential, Hash, Name, Status, place};
-use super::session::Session;
-use super::throttle::{Tally, Whom};
+use super::session::{Phase, Session};
+use super::sessions::no_session;
 use crate::frame::Fault;
 use acquire_crypto::{base64, hash};
 use acquire_envelope::credentials::{self, Credentials};
@@ -12,7 +13,6 @@ use acquire_model::SecretText;
 use acquire_model::uid::Uid;
 use acquire_store::{Decision, Document};
 use std::net::IpAddr;
-use std::time::Duration;
 
 /// What somebody shows to log in to a session, or to deny it.
 pub(crate) struct Shown<'a> {
@@ -42,8 +42,6 @@ pub(super) struct Proven {
 
 /// Why somebody has not.
 enum Failure {
-    /// The package does not open.
-    Package(Fault),
     /// No such user, a wrong password, or a user who is disabled.
     Password,
     /// A wrong code, or one too many.
@@ -66,50 +64,63 @@ pub(super) struct Candidate {
     pub account: Option<Account>,
 }
 
+impl Candidate {
+    /// The device that is named, if the user has it remembered.
+    fn device(&self, named: &str) -> Option<Uid> {
+        let device = named.parse::<Uid>().ok()?;
+        self.account.as_ref()?.devices.contains_key(&device).then_some(device)
+    }
+}
+
 impl State {
     /// Finds out who is logging in to a session. Every failure but a repeated code slows the next tries.
     ///
     /// # Errors
-    /// `PermissionError` if the package does not open, `RepeatedOTPCodeError`, and `UserValidationError` with one text
-    /// for all the rest.
+    /// `PermissionError` if the package does not open, `LoginSessionError` if the session waits no longer,
+    /// `RepeatedOTPCodeError`, `ServiceError` if too many guess, and `UserValidationError` with one text for all the rest.
     pub(super) async fn authenticate(&self, uid: &Uid, session: &Session, shown: &Shown<'_>) -> Result<Proven, Fault> {
         let username = session.username.as_str();
-        let failure = match self.judge(username, shown).await {
-            Ok(proven) => return Ok(proven),
-            Err(failure) => failure,
+        let sent = match credentials::unpackage(shown.credentials, username, shown.short) {
+            Ok(sent) => sent,
+            Err(exception) => {
+                self.count_address(shown.remote).await?;
+                self.change_session(uid, |session, now| Ok(session.failed(now))).await?;
+                return Err(exception.into());
+            }
         };
-        match failure {
-            // The counter of the codes has counted a wrong code: so every failure writes as much.
-            Failure::Password => self.count(&self.tally_of(username).await?).await?,
-            Failure::Package(_) | Failure::Code => {}
-            Failure::Repeated => {
+        let candidate = self.candidate(username).await?;
+        let device = candidate.device(&sent.device_uid);
+        let target = device.as_ref().map_or(Target::Username(username), Target::Known);
+        let guess = self.guess(target, shown.remote).await?;
+        // Those whose turn was before may have failed so often that nobody is heard any more.
+        if self.session(uid).await?.phase(self.clock.now()) != Phase::Pending {
+            return Err(no_session());
+        }
+        match self.judge(candidate, device, (&sent, shown)).await {
+            Ok(proven) => return Ok(proven),
+            // Counted by the counter of the codes: so every failure writes as much.
+            Err(Failure::Code) => {}
+            Err(Failure::Password) => self.count_in_vain(username).await?,
+            Err(Failure::Repeated) => {
                 let text = "this one-time code was used before: wait for the next one";
                 return Err(Fault::new(Class::RepeatedOTPCodeError, text));
             }
-            Failure::Broken(fault) => return Err(fault),
+            Err(Failure::Broken(fault)) => return Err(fault),
         }
-        self.count_address(shown.remote).await?;
+        self.count(&guess).await?;
         self.change_session(uid, |session, now| Ok(session.failed(now))).await?;
-        match failure {
-            Failure::Package(fault) => Err(fault),
-            _ => Err(refused()),
-        }
+        Err(refused())
     }
 
-    async fn judge(&self, username: &str, shown: &Shown<'_>) -> Result<Proven, Failure> {
-        let opened = credentials::unpackage(shown.credentials, username, shown.short);
-        let sent: Credentials = opened.map_err(|exception| Failure::Package(exception.into()))?;
-        let Candidate { user, account } = self.candidate(username).await?;
-        let device = account.as_ref().and_then(|account| {
-            let device = sent.device_uid.parse::<Uid>().ok()?;
-            account.devices.contains_key(&device).then_some(device)
-        });
-        // Whoever holds a device that is known is let through however many others guess.
-        if device.is_none() {
-            self.hold_back(username, shown.remote).await?;
-        }
+    async fn judge(
+        &self,
+        Candidate { user, account }: Candidate,
+        device: Option<Uid>,
+        (sent, shown): (&Credentials, &Shown<'_>),
+    ) -> Result<Proven, Failure> {
+        let whose = device.as_ref().map_or(Whose::Anybody, |_| Whose::Known);
         let credential = account.as_ref().and_then(|account| account.credential(device.as_ref()));
-        let right = self.check_password(credential, &sent.password).await?;
+        let right = self.check_password(whose, credential, &sent.password).await?;
         let meant = shown.user.is_none_or(|meant| meant == user.as_str());
         let (Some(account), Some(credential), true) = (&account, credential, right && meant) else {
             return Err(Failure::Password);
@@ -119,7 +130,7 @@ impl State {
         }
         self.burn(&user, credential, &sent.code).await?;
         let (account, credential) = (account.clone(), credential.clone());
-        Ok(Proven { user, account, device, credential, password: sent.password })
+        Ok(Proven { user, account, device, credential, password: sent.password.clone() })
     }
 
     /// Looks a user up by name. For a name that nobody has, as many objects are asked for.
@@ -137,13 +148,14 @@ impl State {
     /// Whether the password is that of the credential. Without one, the same work is done in vain.
     pub(super) async fn check_password(
         &self,
+        whose: Whose,
         credential: Option<&Credential>,
         password: &SecretText,
     ) -> Result<bool, Fault> {
         let vain = Hash { salt: base64::encode(&[0; 16]), hash: String::new() };
         let known = credential.map_or(&vain, |credential| &credential.password);
         let key = self.secrets().await?.passwords();
-        Ok(self.hasher.matches(key, known, password).await? && credential.is_some())
+        Ok(self.hasher.matches(whose, key, known, password).await? && credential.is_some())
     }
 
     /// Judges a code and burns it if it is right.
@@ -164,58 +176,6 @@ impl State {
             }
             Err(error) => Err(Failure::Broken(error.into())),
         }
-    }
-
-    /// Holds an answer back as long as the failures of the name and of the address ask for.
-    pub(super) async fn hold_back(&self, username: &str, remote: Option<IpAddr>) -> Result<(), Fault> {
-        let mut delay = self.delay(Whom::Username, &self.tally_of(username).await?).await?;
-        if let Some(name) = self.tally_from(remote).await? {
-            delay = delay.max(self.delay(Whom::Address, &name).await?);
-        }
-        if !delay.is_zero() {
-            self.clock.sleep(delay).await;
-        }
-        Ok(())
-    }
-
-    async fn delay(&self, whom: Whom, name: &str) -> Result<Duration, Fault> {
-        let tally: Option<Document<Tally>> = self.store.read(&place::tally(name)?).await?;
-        Ok(tally.map_or(Duration::ZERO, |tally| tally.value.delay(whom, self.clock.now())))
-    }
-
-    /// Counts a failure against the name and the address.
-    pub(super) async fn count_failure(&self, username: &str, remote: Option<IpAddr>) -> Result<(), Fault> {
-        self.count(&self.tally_of(username).await?).await?;
-        self.count_address(remote).await
-    }
-
-    /// Counts a failure against the address, if there is one.
-    pub(super) async fn count_address(&self, remote: Option<IpAddr>) -> Result<(), Fault> {
-        match self.tally_from(remote).await? {
-            Some(name) => self.count(&name).await,
-            None => Ok(()),
-        }
-    }
-
-    async fn count(&self, name: &str) -> Result<(), Fault> {
-        let now = self.clock.now();
-        let decide = |tally: Option<&Tally>| -> Result<_, acquire_store::Error> {
-            Ok(Tally::failed(tally, now).map_or(Decision::Keep(()), |next| Decision::Write(next, ())))
-        };
-        match self.store.modify(&place::tally(name)?, decide).await {
-            // A count that a crowd of failures keeps us from is one less of many.
-            Err(acquire_store::Error::Contended { .. }) => Ok(()),
-            outcome => Ok(outcome?),
-        }
-    }
-
-    async fn tally_of(&self, username: &str) -> Result<String, Fault> {
-        Ok(self.secrets().await?.name("failures of", username))
-    }
-
-    async fn tally_from(&self, remote: Option<IpAddr>) -> Result<Option<String>, Fault> {
-        let secrets = self.secrets().await?;
-        Ok(remote.map(|remote| secrets.name("failures from", &network(remote).to_string())))
     }
 }
 

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 /// Log-ins that one address may ask for in one window.
 const REQUESTS_MAX: u32 = 2_000;
+/// Users that one address may register in one window: a classroom behind one address, and no farm.
+const REGISTRATIONS_MAX: u32 = 200;
 /// The window: as long as a session waits to be approved.
 const WINDOW: Duration = Duration::from_secs(30 * 60);
 /// Addresses that are counted; when there are more, counting starts anew.
@@ -15,7 +17,7 @@ const ADDRESSES_MAX: usize = 10_000;
 pub(crate) struct Budget {
     most: u32,
     window: Duration,
-    counts: Mutex<HashMap<IpAddr, (Duration, u32)>>,
+    counts: Mutex<HashMap<Option<IpAddr>, (Duration, u32)>>,
 }
 
 impl Budget {
@@ -24,13 +26,18 @@ impl Budget {
         Self { most, window, counts: Mutex::default() }
     }
 
-    /// Whether the address may have one more. `now` is monotonic.
-    pub fn take(&self, address: IpAddr, now: Duration) -> bool {
+    /// For the users that one address can register.
+    pub fn of_registrations() -> Self {
+        Self::new(REGISTRATIONS_MAX, WINDOW)
+    }
+
+    /// Whether the address may have one more; those without an address share one budget. `now` is monotonic.
+    pub fn take(&self, address: impl Into<Option<IpAddr>>, now: Duration) -> bool {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         if counts.len() >= ADDRESSES_MAX {
             counts.clear();
         }
-        let (since, count) = counts.entry(network(address)).or_insert((now, 0));
+        let (since, count) = counts.entry(address.into().map(network)).or_insert((now, 0));
         if now.saturating_sub(*since) >= self.window {
             (*since, *count) = (now, 0);
         }
@@ -64,8 +71,16 @@ mod tests {
         let one = IpAddr::from([10, 0, 0, 1]);
         assert!((0..REQUESTS_MAX).all(|_| budget.take(one, Duration::ZERO)));
         assert!(!budget.take(one, Duration::ZERO));
-        assert!(budget.take([10, 0, 0, 2].into(), Duration::ZERO), "others are not affected");
+        assert!(budget.take(IpAddr::from([10, 0, 0, 2]), Duration::ZERO), "others are not affected");
         assert!(budget.take(one, WINDOW));
+    }
+
+    #[test]
+    fn callers_without_an_address_share_one_budget() {
+        let budget = Budget::of_registrations();
+        assert!((0..REGISTRATIONS_MAX).all(|_| budget.take(None, Duration::ZERO)));
+        assert!(!budget.take(None, Duration::ZERO));
+        assert!(budget.take(IpAddr::from([10, 0, 0, 1]), Duration::ZERO));
     }
 
     #[test]

@@ -24,7 +24,8 @@ pub(super) enum Reuse {
 
 /// What happened to the one-time codes of one credential. A document.
 ///
-/// Every guess that is judged writes a version of it, in a race too, so that the count is exact.
+/// Every guess writes a version of it, in a race too, so that the count is exact; also one that is not looked at, so that
+/// nobody can tell it, by the work, from a wrong password.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Codes {
@@ -57,7 +58,7 @@ impl Codes {
     /// Judges a code, given the step that it belongs to if it is right at all. Returns what to write, if anything.
     pub fn judge(&self, now: Timestamp, step: Option<u64>, reuse: Reuse) -> (Option<Self>, Judgement) {
         if self.total >= TOTAL_MAX || self.until.is_some_and(|until| now < until) {
-            return (None, Judgement::Locked);
+            return (Some(self.clone()), Judgement::Locked);
         }
         let Some(step) = step else { return (Some(self.failed(now)), Judgement::Wrong) };
         if reuse == Reuse::Reject && self.accepted.is_some_and(|accepted| step <= accepted) {

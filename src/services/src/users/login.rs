@@ -1,4 +1,5 @@
 use super::State;
+use super::accounts::is_too_long;
 use super::authenticate::{Proven, Shown, refused};
 use super::record::{Account, Format, Kind, Status};
 use super::session::{Approval, PRINCIPAL_SECONDS, Phase, Session};
@@ -10,8 +11,6 @@ use acquire_model::uid::Uid;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-/// Characters of a user name that a session can be asked for; no user has a longer one.
-const USERNAME_CHARACTERS_MAX: usize = 150;
 /// Characters of what a client may say about itself.
 const TEXT_CHARACTERS_MAX: usize = 1_000;
 /// Characters of a scope, and of permissions, as JSON.
@@ -39,7 +38,7 @@ impl State {
     /// Stores the session that somebody asks for.
     pub(super) async fn request(&self, arguments: &Arguments) -> Result<Uid, Fault> {
         let username = arguments.text("username")?;
-        if username.is_empty() || username.chars().count() > USERNAME_CHARACTERS_MAX {
+        if username.is_empty() || is_too_long(username) {
             return Err(Fault::permission("a log-in needs a user name"));
         }
         let [public_key, public_certificate] = ["public_key", "public_certificate"]

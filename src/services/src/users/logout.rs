@@ -64,13 +64,22 @@ impl State {
         Ok(self.session(uid).await?.info(self.clock.now()))
     }
 
-    /// Only pending sessions can be found by their short uid: others could be found by trying.
+    /// Only pending sessions can be found by their short uid: others could be found by trying. Whoever is to approve one
+    /// is told who asks for it, as the login page tells.
     async fn short_info(&self, short: &str, arguments: &Arguments) -> Result<Map<String, Value>, Fault> {
         let Some(status) = arguments.optional_text("status")? else {
             return Err(Fault::permission("a short_uid needs a status"));
         };
         match status {
-            "pending" => Ok(self.pending(short).await?.1.info(self.clock.now())),
+            "pending" => {
+                let (_, session) = self.pending(short).await?;
+                let mut info = session.info(self.clock.now());
+                let address = session.address.map(|address| address.to_canonical().to_string());
+                let asked =
+                    [("username", Some(session.username)), ("address", address), ("hostname", session.hostname)];
+                info.extend(asked.map(|(name, value)| (name.to_owned(), value.into())));
+                Ok(info)
+            }
             word if WORDS.contains(&word) => Err(no_session()),
             _ => Err(Fault::new(Class::ValueError, format!("a status is one of {}", WORDS.join(", ")))),
         }

@@ -5,6 +5,8 @@
 //! * A user name that is taken belongs to a whole account: everything is stored before the name is.
 //! * All that proves a user is one document, so a password, a secret or a device changes whole or not at all.
 //! * A one-time code opens at most one session, and every wrong one is counted, in a race too.
+//! * Guesses at one name, or by one known device, are made one after the other, each after the delay that the failures
+//!   before it ask for; a known device need not wait for strangers, neither there nor for the hashing of its password.
 //! * Whatever is wrong with a log-in, the reply and the work are the same: nothing tells a user who does not exist from a
 //!   wrong password or a wrong code.
 //! * A session is approved once, and only while it is pending; what has expired is over without being written down.
@@ -13,10 +15,14 @@
 mod accounts;
 /// Whether somebody is who he says.
 mod authenticate;
-/// Sessions that one address may ask for.
+/// What one address may ask for.
 mod budget;
 /// One-time codes and how often they may be guessed.
 mod codes;
+/// One guess at a time, and the slower the more were wrong.
+mod guess;
+/// Who waits behind whom.
+mod line;
 /// `request_login` and `login`.
 mod login;
 /// `get_session_info` and `logout`.
@@ -33,7 +39,7 @@ mod secrets;
 mod session;
 /// Sessions in the store.
 mod sessions;
-/// Answers that are held back after failures.
+/// Failures, and the delays that they cost.
 mod throttle;
 
 #[cfg(test)]
@@ -68,7 +74,7 @@ pub(crate) const FUNCTIONS: &[Function] = &[
         run: logout::get_session_info,
     },
     Function { name: "logout", plain: false, mutates: true, proof: Proof::Inside, run: logout::logout },
-    Function { name: "recover_otp", plain: false, mutates: true, proof: Proof::Inside, run: recovery::recover_otp },
+    Function { name: "recover_otp", plain: false, mutates: true, proof: Proof::Repeatable, run: recovery::recover_otp },
 ];
 
 /// What the users of one service need: made once by `frame::open`, kept in the `Cx`.
@@ -79,6 +85,9 @@ pub(crate) struct State {
     secrets: OnceCell<secrets::Secrets>,
     hasher: password::Hasher,
     budget: Budget,
+    registrations: Budget,
+    strangers: line::Line,
+    known: line::Line,
     issuer: String,
     reuse: codes::Reuse,
     pending_seconds: i64,
@@ -113,6 +122,8 @@ impl State {
             seconds.filter(|seconds| *seconds > 0).unwrap_or(default)
         };
         let hide = parts.settings.get("hide_certificate_after_logout").and_then(serde_json::Value::as_bool);
+        let clock = Arc::clone(&parts.clock);
+        let line = |places| line::Line::new(Arc::clone(&clock), places);
         Self {
             store: parts.store,
             hasher: password::Hasher::new(Arc::clone(&parts.clock)),
@@ -120,6 +131,9 @@ impl State {
             entropy: parts.entropy,
             secrets: OnceCell::new(),
             budget: Budget::default(),
+            registrations: Budget::of_registrations(),
+            strangers: line(guess::STRANGERS_MAX),
+            known: line(guess::KNOWN_MAX),
             issuer: format!("{}@{}", parts.service, parts.domain),
             reuse: match text(parts.settings, "otp_reuse") {
                 Some("allow") => codes::Reuse::Allow,
@@ -174,7 +188,7 @@ pub(crate) fn provisioning_uri(cx: &Cx, username: &str, otp_secret: &SecretText)
     cx.users.provisioning_uri(username, otp_secret)
 }
 
-/// Deletes sessions long after their end: one shelf of 256 each time. Returns how many.
+/// Deletes sessions long after their end and tallies of failures long ago: one shelf of 256 each time. Returns how many.
 pub(crate) async fn sweep(cx: &Cx) -> Result<u64, Fault> {
     cx.users.sweep().await
 }

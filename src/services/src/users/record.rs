@@ -66,6 +66,9 @@ pub(super) struct Account {
     pub recovery: Vec<String>,
     /// The authorised operation that changed the password last.
     pub password_set_by: Option<String>,
+    /// When the admin's word on the status that is in force was signed, if an admin said one.
+    #[serde(default)]
+    pub status_signed: Option<Timestamp>,
 }
 
 /// A password and a one-time-code secret that go together.
@@ -169,9 +172,14 @@ pub(super) mod place {
         key(["users", "codes", credential.as_str()])
     }
 
-    /// Of a tally of failures, by the keyed hash of whom it counts.
+    /// Of a tally of failures, by the keyed hash of whom it counts. On shelves, as sessions are.
     pub fn tally(hash: &str) -> Result<Key, Fault> {
-        key(["users", "tallies", hash])
+        Ok(shelf_of_tallies(hash.get(..2).unwrap_or("00"))?.child(hash)?)
+    }
+
+    /// Of the tallies whose hashes begin with two hex digits.
+    pub fn shelf_of_tallies(shelf: &str) -> Result<Key, Fault> {
+        Ok(Key::root("tallies")?.child(shelf)?)
     }
 
     /// Of the sessions that a user approved.
@@ -250,6 +258,7 @@ mod tests {
             devices: BTreeMap::from([(uid('d'), Device { remembered: then, credential })]),
             recovery: vec!["00".into()],
             password_set_by: None,
+            status_signed: Some(then),
         };
         golden(
             &account,
@@ -257,7 +266,7 @@ mod tests {
                 "format": 1, "username": "bob", "kind": "person", "status": "active",
                 "created": "1970-01-01T00:00:01.500000", "primary": stored,
                 "devices": {uid('d').as_str(): {"remembered": "1970-01-01T00:00:01.500000", "credential": stored}},
-                "recovery": ["00"], "password_set_by": null,
+                "recovery": ["00"], "password_set_by": null, "status_signed": "1970-01-01T00:00:01.500000",
             }),
         );
         let approval = Approval { at: then, until: then, user: uid('b'), device: None };

@@ -1,12 +1,15 @@
 use super::State;
+use super::accounts::is_too_long;
 use super::authenticate::{Candidate, refused};
+use super::guess::Target;
+use super::password::Whose;
 use super::record::{Account, Credential, Status};
-use super::secrets::Secrets;
 use crate::authorise::{self, Caller, Demand, Right};
 use crate::frame::{Arguments, BoxFuture, Cx, Fault, Grant, Outcome};
-use acquire_model::SecretText;
+use acquire_crypto::hash;
 use acquire_model::time::SECOND;
 use acquire_model::uid::Uid;
+use acquire_model::{SecretText, ports};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -44,72 +47,79 @@ impl State {
         if approved.is_none_or(|at| self.clock.now().since(at) > FRESH_SECONDS * SECOND) {
             return Err(Fault::permission("log in again first: this session is older than 15 minutes"));
         }
-        let (user, secret, secrets) = (&caller.user, self.draw_secret(), self.secrets().await?);
-        let operation = Some(caller.operation.clone());
-        self.change_account(user, |account| {
-            let done = account.primary.set_by == operation;
-            if done {
-                Ok(None)
-            } else {
-                self.with_secret(secrets, (user, account), &secret, operation.clone()).map(Some)
-            }
-        })
-        .await?;
-        let account = self.account(user).await?;
-        if account.primary.set_by != operation {
-            return Err(Fault::permission("the one-time-code secret was changed again since"));
-        }
-        let secret = secrets.open((user, &account.primary.uid), &account.primary.otp_secret)?;
-        Ok(self.recovered(user, &account, &secret))
+        let (account, secret) = self.renew(&caller.user, &caller.operation, |_| Ok(())).await?;
+        Ok(self.recovered(&caller.user, &account, &secret))
     }
 
-    /// Makes a new primary secret for a user who has the password and a recovery code, which is used up.
+    /// Makes a new primary secret for a user who has the password and a recovery code, which is used up. Only the very
+    /// same call, sent again because its answer was lost, shows the same secret.
     pub(super) async fn recover_by_code(&self, arguments: &Arguments) -> Outcome {
         let (username, code) = (arguments.text("username")?, arguments.text("recovery_code")?);
         let password = SecretText::new(arguments.text("password")?);
-        self.hold_back(username, arguments.remote()).await?;
+        if is_too_long(username) {
+            return Err(refused());
+        }
+        let guess = self.guess(Target::Username(username), arguments.remote()).await?;
         let Candidate { user, account } = self.candidate(username).await?;
         let primary = account.as_ref().map(|account| &account.primary);
-        let right = self.check_password(primary, &password).await?;
-        let secrets = self.secrets().await?;
-        let hash = secrets.recovery(&user, code);
-        let may =
-            account.filter(|account| right && account.status == Status::Active && account.recovery.contains(&hash));
+        let right = self.check_password(Whose::Anybody, primary, &password).await?;
+        let hash = self.secrets().await?.recovery(&user, code);
+        // Within the process calls have no bytes that could be the same.
+        let call = arguments.call().unwrap_or_else(|| ports::draw(self.entropy.as_ref()));
+        let operation = format!("recovery/{hash}/{}", hash::hex(&call));
+        let holds = |account: &Account| account.recovery.contains(&hash) || is_done(account, &operation);
+        let may = account.filter(|account| right && account.status == Status::Active && holds(account));
         let Some(before) = may else {
-            self.count_failure(username, arguments.remote()).await?;
+            self.count(&guess).await?;
             return Err(refused());
         };
-        let secret = self.draw_secret();
-        self.change_account(&user, |account| {
+        let spend = |account: &mut Account| {
             // Used, or the password changed, since it was looked at.
             if !account.recovery.contains(&hash) || account.primary.password != before.primary.password {
                 return Err(refused());
             }
-            let mut account = self.with_secret(secrets, (&user, account), &secret, None)?;
             account.recovery.retain(|left| *left != hash);
-            Ok(Some(account))
-        })
-        .await?;
-        let mut reply = self.recovered(&user, &before, &secret);
+            Ok(())
+        };
+        let (account, secret) = self.renew(&user, &operation, spend).await?;
+        let mut reply = self.recovered(&user, &account, &secret);
         if let Value::Object(reply) = &mut reply {
-            reply.insert("recovery_codes_left".into(), before.recovery.len().saturating_sub(1).into());
+            reply.insert("recovery_codes_left".into(), account.recovery.len().into());
         }
         Ok(reply)
     }
 
-    /// The account with another primary secret. Its codes are counted anew.
-    fn with_secret(
+    /// Gives a user a new primary secret, whose codes are counted anew, if `spend` lets it. Again under the same
+    /// operation, it returns the same secret.
+    ///
+    /// # Errors
+    /// What `spend` refuses with; `PermissionError` if the secret was changed by somebody else meanwhile.
+    async fn renew(
         &self,
-        secrets: &Secrets,
-        (user, account): (&Uid, &Account),
-        secret: &SecretText,
-        set_by: Option<String>,
-    ) -> Result<Account, Fault> {
-        let entropy = self.entropy.as_ref();
+        user: &Uid,
+        operation: &str,
+        spend: impl Fn(&mut Account) -> Result<(), Fault> + Send + Sync,
+    ) -> Result<(Account, SecretText), Fault> {
+        let (entropy, secrets) = (self.entropy.as_ref(), self.secrets().await?);
         let uid = Uid::draw(entropy);
-        let otp_secret = secrets.seal(entropy, (user, &uid), secret)?;
-        let primary = Credential { uid, password: account.primary.password.clone(), otp_secret, set_by };
-        Ok(Account { primary, ..account.clone() })
+        let otp_secret = secrets.seal(entropy, (user, &uid), &self.draw_secret())?;
+        self.change_account(user, |account| {
+            if is_done(account, operation) {
+                return Ok(None);
+            }
+            let mut account = account.clone();
+            spend(&mut account)?;
+            let (password, set_by) = (account.primary.password, Some(operation.to_owned()));
+            account.primary = Credential { uid: uid.clone(), password, otp_secret: otp_secret.clone(), set_by };
+            Ok(Some(account))
+        })
+        .await?;
+        let account = self.account(user).await?;
+        if !is_done(&account, operation) {
+            return Err(Fault::permission("the one-time-code secret was changed again since"));
+        }
+        let secret = secrets.open((user, &account.primary.uid), &account.primary.otp_secret)?;
+        Ok((account, secret))
     }
 
     fn recovered(&self, user: &Uid, account: &Account, secret: &SecretText) -> Value {
@@ -120,4 +130,9 @@ impl State {
             "otpsecret": secret.expose(),
         })
     }
+}
+
+/// Whether that operation made the present secret.
+fn is_done(account: &Account, operation: &str) -> bool {
+    account.primary.set_by.as_deref() == Some(operation)
 }

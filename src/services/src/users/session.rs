@@ -152,14 +152,19 @@ impl Session {
         }
     }
 
-    /// What `get_session_info` says of it (protocol 02 §1.3c), and besides since when it is approved.
+    /// What `get_session_info` says of it (protocol 02 §1.3c), and besides since when it is approved and until when it
+    /// waits or stands.
     pub fn info(&self, now: Timestamp) -> Map<String, Value> {
         let phase = self.phase(now);
         let mut info = fields(json!({"session_status": phase.word(), "login_message": self.login_message}));
         match phase {
-            Phase::Pending | Phase::Denied { .. } => {}
+            Phase::Pending => {
+                info.insert("expires".into(), self.expires.to_string().into());
+            }
+            Phase::Denied { .. } => {}
             Phase::Approved(approval) => {
                 info.extend(self.rights(Some(&approval)));
+                info.insert("expires".into(), approval.until.to_string().into());
                 info.insert("public_key".into(), self.public_key.as_deref().map_or(Value::Null, data));
             }
             Phase::LoggedOut { at, approval } => {
@@ -246,20 +251,21 @@ mod tests {
     fn each_state_shows_the_fields_of_the_protocol() {
         let rights =
             ["login_datetime", "login_message", "permissions", "public_cert", "scope", "session_status", "user_uid"];
-        let with = |more: &'static str| {
-            let mut names: Vec<&str> = rights.into_iter().chain([more]).collect();
+        let with = |more: &[&'static str]| {
+            let mut names: Vec<&str> = rights.iter().chain(more).copied().collect();
             names.sort_unstable();
             names
         };
         let info = pending().info(at(1));
-        assert_eq!(names(&info), ["login_message", "session_status"]);
-        assert_eq!(info["session_status"], "pending");
+        assert_eq!(names(&info), ["expires", "login_message", "session_status"]);
+        assert_eq!((&info["session_status"], &info["expires"]), (&json!("pending"), &json!("1970-01-01T00:30:00")));
         let session = pending().approved(approval(1)).unwrap();
         let info = session.info(at(2));
-        assert_eq!((names(&info), &info["session_status"]), (with("public_key"), &json!("approved")));
+        assert_eq!((names(&info), &info["session_status"]), (with(&["expires", "public_key"]), &json!("approved")));
+        assert_eq!(info["expires"], at(1 + PERSON_SECONDS).to_string());
         let session = session.logged_out(at(3)).unwrap();
         let info = session.info(at(4));
-        assert_eq!((names(&info), &info["session_status"]), (with("logout_datetime"), &json!("logged_out")));
+        assert_eq!((names(&info), &info["session_status"]), (with(&["logout_datetime"]), &json!("logged_out")));
         assert_eq!(info["logout_datetime"], "1970-01-01T00:00:03");
         assert_eq!(session.public_key, None);
         let never = pending().logged_out(at(1)).unwrap().info(at(2));

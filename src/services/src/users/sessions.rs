@@ -1,6 +1,7 @@
 use super::State;
 use super::record::{Format, Membership, Short, place};
 use super::session::{Approval, Phase, Session};
+use super::throttle::Tally;
 use crate::frame::Fault;
 use acquire_envelope::exception::Class;
 use acquire_model::time::SECOND;
@@ -10,7 +11,7 @@ use acquire_store::{Created, Decision, Document, Written};
 
 /// How often a uid is drawn whose short form is in use.
 const DRAWS_MAX: u32 = 16;
-/// Sessions looked at in one sweep.
+/// Sessions, and tallies, looked at in one sweep.
 const SWEEP_MAX: usize = 500;
 /// How long a session that was approved is kept after its end, seconds: what it signed may be looked into.
 const KEPT_SECONDS: i64 = 90 * 86_400;
@@ -108,16 +109,34 @@ impl State {
         Ok(())
     }
 
-    /// Deletes sessions long after their end, from one shelf that is drawn each time.
+    /// Deletes sessions long after their end and tallies of failures long ago, from one shelf that is drawn each time.
     pub(super) async fn sweep(&self) -> Result<u64, Fault> {
         let [byte] = ports::draw(self.entropy.as_ref());
-        let shelf = place::shelf_of_sessions(&format!("{byte:02x}"))?;
+        let shelf = format!("{byte:02x}");
+        Ok(self.sweep_sessions(&shelf).await? + self.sweep_tallies(&shelf).await?)
+    }
+
+    async fn sweep_sessions(&self, shelf: &str) -> Result<u64, Fault> {
+        let shelf = place::shelf_of_sessions(shelf)?;
         let mut deleted = 0;
         for place in self.store.list_from(&shelf, None, SWEEP_MAX).await? {
             let Some(uid) = place.segments().last().and_then(|uid| uid.parse::<Uid>().ok()) else { continue };
             let Some(Document { value: session, .. }) = self.store.read::<Session>(&place).await? else { continue };
             if session.is_forgettable(self.clock.now()) {
                 self.forget_session(&uid, &session).await?;
+                deleted += 1;
+            }
+        }
+        Ok(deleted)
+    }
+
+    /// A failure that is counted in this very moment may be lost: it would be the first for a day.
+    async fn sweep_tallies(&self, shelf: &str) -> Result<u64, Fault> {
+        let mut deleted = 0;
+        for place in self.store.list_from(&place::shelf_of_tallies(shelf)?, None, SWEEP_MAX).await? {
+            let tally: Option<Document<Tally>> = self.store.read(&place).await?;
+            if tally.is_some_and(|tally| tally.value.is_forgettable(self.clock.now())) {
+                self.store.remove(&place).await?;
                 deleted += 1;
             }
         }

@@ -1,12 +1,13 @@
 //! A service's users over a store in memory, under a clock that sleeping moves, and a client of them.
 
+use super::line::PATIENCE;
 use super::password::LINGER;
 use super::{Kind, Newcomer, Parts, State};
+use crate::frame::testing::{TestEntropy, session_key};
 use crate::frame::{Arguments, Fault, Outcome};
-use acquire_crypto::{PrivateKey, hash};
 use acquire_envelope::credentials::{self, Credentials};
 use acquire_model::uid::Uid;
-use acquire_model::{Attributes, Clock, Entropy, SecretBytes, SecretText, ServiceType, Timestamp};
+use acquire_model::{Attributes, Clock, SecretBytes, SecretText, ServiceType, Timestamp};
 use acquire_store::{KeyWrap, Store};
 use async_trait::async_trait;
 use futures::stream::BoxStream;
@@ -19,9 +20,10 @@ use object_store::{
 use serde_json::{Value, json};
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock};
 use std::time::Duration;
+use tokio::sync::Notify;
 
 /// A clock that is moved by tests, and by sleeping.
 pub(crate) struct SleepyClock(AtomicI64);
@@ -49,7 +51,7 @@ impl Clock for SleepyClock {
     }
 
     async fn sleep(&self, duration: Duration) {
-        if duration == LINGER {
+        if [LINGER, PATIENCE].contains(&duration) {
             // Nobody waits for this, so no time passes by it.
             return std::future::pending().await;
         }
@@ -58,16 +60,22 @@ impl Clock for SleepyClock {
     }
 }
 
-/// Different bytes each time.
+/// A clock that stands, on which a sleep ends when the test says so.
 #[derive(Default)]
-pub(crate) struct Dice(AtomicU64);
+pub(crate) struct Bell(pub Notify);
 
-impl Entropy for Dice {
-    fn fill(&self, bytes: &mut [u8]) {
-        for chunk in bytes.chunks_mut(32) {
-            let drawn = hash::sha256(&self.0.fetch_add(1, Ordering::SeqCst).to_be_bytes());
-            chunk.copy_from_slice(&drawn[..chunk.len()]);
-        }
+#[async_trait]
+impl Clock for Bell {
+    fn now(&self) -> Timestamp {
+        Timestamp::EPOCH
+    }
+
+    fn monotonic(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    async fn sleep(&self, _: Duration) {
+        self.0.notified().await;
     }
 }
 
@@ -180,18 +188,12 @@ impl ObjectStore for Mortal {
     }
 }
 
-/// The key pairs of every test session.
-pub(crate) fn session_key() -> &'static PrivateKey {
-    static KEY: LazyLock<PrivateKey> = LazyLock::new(|| PrivateKey::generate().unwrap());
-    &KEY
-}
-
 /// The users of one service, and who asks.
 pub(crate) struct World {
     pub state: Arc<State>,
     pub clock: Arc<SleepyClock>,
     pub objects: Arc<dyn ObjectStore>,
-    entropy: Arc<Dice>,
+    entropy: Arc<TestEntropy>,
     remote: Option<IpAddr>,
 }
 
@@ -208,13 +210,31 @@ pub(crate) struct Person {
     pub recovery_codes: Vec<SecretText>,
 }
 
+impl Person {
+    /// The code that the authenticator shows.
+    pub fn code(&self, now: Timestamp) -> String {
+        acquire_client::one_time_code(&self.otp_secret, now).unwrap()
+    }
+
+    /// What is sent to log in to a session.
+    pub fn login(&self, session: &Uid, code: &str, entropy: &TestEntropy) -> Value {
+        let short = acquire_envelope::url::dotted(session.short());
+        let shown = Credentials {
+            password: self.password.clone(),
+            device_uid: self.device.clone().unwrap_or_else(|| Uid::draw(entropy).to_string()),
+            code: SecretText::new(code),
+        };
+        json!({"short_uid": short, "credentials": credentials::package(&shown, &self.name, &short)})
+    }
+}
+
 impl World {
     pub async fn new() -> Self {
         Self::over(acquire_store::memory(), json!({})).await
     }
 
     pub async fn over(objects: Arc<dyn ObjectStore>, settings: Value) -> Self {
-        let (clock, entropy) = (Arc::new(SleepyClock::default()), Arc::new(Dice::default()));
+        let (clock, entropy) = (Arc::new(SleepyClock::default()), Arc::new(TestEntropy::default()));
         Self::with(objects, settings, (clock, entropy)).await
     }
 
@@ -231,7 +251,7 @@ impl World {
     async fn with(
         objects: Arc<dyn ObjectStore>,
         settings: Value,
-        (clock, entropy): (Arc<SleepyClock>, Arc<Dice>),
+        (clock, entropy): (Arc<SleepyClock>, Arc<TestEntropy>),
     ) -> Self {
         let store = Store::open(objects.clone(), Arc::new(NoWrap), clock.clone(), entropy.clone()).await.unwrap();
         let settings: Attributes = serde_json::from_value(settings).unwrap();
@@ -256,6 +276,16 @@ impl World {
         let (state, clock) = (self.state.clone(), self.clock.clone());
         let (objects, entropy) = (self.objects.clone(), self.entropy.clone());
         Self { state, clock, objects, entropy, remote: Some(remote.into()) }
+    }
+
+    /// The same, for somebody whose address is not known.
+    pub fn nowhere(&self) -> Self {
+        Self { remote: None, ..self.from([0; 4]) }
+    }
+
+    /// Takes all turns at hashing that strangers have.
+    pub async fn occupy_hasher(&self) -> impl Drop {
+        self.state.hasher.occupy().await
     }
 
     pub fn arguments(&self, value: Value) -> Arguments {
@@ -293,18 +323,12 @@ impl World {
 
     /// The code that somebody's authenticator shows.
     pub fn code(&self, person: &Person) -> String {
-        acquire_client::one_time_code(&person.otp_secret, self.clock.now()).unwrap()
+        person.code(self.clock.now())
     }
 
     /// What somebody sends to log in to a session.
     pub fn login_arguments(&self, person: &Person, session: &Uid, code: &str) -> Value {
-        let short = acquire_envelope::url::dotted(session.short());
-        let shown = Credentials {
-            password: person.password.clone(),
-            device_uid: person.device.clone().unwrap_or_else(|| Uid::draw(&*self.entropy).to_string()),
-            code: SecretText::new(code),
-        };
-        json!({"short_uid": short, "credentials": credentials::package(&shown, &person.name, &short)})
+        person.login(session, code, &self.entropy)
     }
 
     pub async fn log_in_to(&self, person: &Person, session: &Uid, code: &str) -> Outcome {
