@@ -55,7 +55,10 @@ pub async fn discover(
     let value = reply::open(&answer, &expected, &Limits::default())?;
     let record = record_in(&value)?;
     let same = record.service_type == service_type && record.canonical_url() == url.canonical(Some(service_type));
-    if same { Ok(record) } else { Err(Error::Answer(format!("{} is another service", url.full()))) }
+    if same {
+        return Ok(record);
+    }
+    Err(Error::Answer(format!("it says that it is {}, the {} service", record.canonical_url(), record.service_type)))
 }
 
 /// Finds services through their registry and keeps what it found. Shared by many callers at once.

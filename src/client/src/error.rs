@@ -46,6 +46,13 @@ impl Error {
     }
 }
 
+/// Says what the system says, without its number, which helps nobody.
+pub(crate) fn plain(text: &str) -> String {
+    let text = text.split(" (os error ").next().unwrap_or_default();
+    let mut rest = text.chars();
+    rest.next().map(|first| first.to_lowercase().chain(rest).collect()).unwrap_or_default()
+}
+
 impl From<reply::Error> for Error {
     fn from(error: reply::Error) -> Self {
         match error {

@@ -4,6 +4,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
 use crate::Error;
+use crate::error::plain;
 
 /// Makes a directory, and those above it, for this user alone (mode 0700). One that is there stays as it is.
 ///
@@ -58,7 +59,7 @@ pub fn remove(path: &Path) -> Result<(), Error> {
 }
 
 pub(crate) fn failed(verb: &str, path: &Path, error: &std::io::Error) -> Error {
-    Error::File(format!("{} could not be {verb}: {error}", path.display()))
+    Error::File(format!("{} could not be {verb}: {}", path.display(), plain(&error.to_string())))
 }
 
 #[cfg(test)]

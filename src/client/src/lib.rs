@@ -15,6 +15,8 @@ pub mod error;
 pub mod file;
 /// Registering and logging in.
 pub mod login;
+/// The URL behind which a log-in waits.
+pub mod login_url;
 /// Which addresses may be connected to.
 pub mod reach;
 /// A logged-in user.
@@ -29,13 +31,17 @@ pub use code::one_time_code;
 pub use directory::{Directory, discover, provisioned};
 pub use error::Error;
 pub use login::{
-    Approved, Ask, Login, Pending, Registered, Status, derived_password, register, request_login, send_credentials,
-    send_with_secret, status, wait,
+    Approved, Ask, Login, Pending, Registered, Status, Waiting, derived_password, register, request_login,
+    send_credentials, send_with_secret, status, wait, waiting,
 };
+pub use login_url::LoginUrl;
 pub use reach::Reach;
 pub use session::{Session, SessionKeys, logout};
 pub use transport::{Http, Names, Settings, Transport};
 pub use wallet::{Account, Seeded, Wallet};
 
+/// Services made up for tests.
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 #[cfg(test)]
 mod tests;

@@ -5,8 +5,8 @@ use acquire_envelope::authorisation::Holder;
 use acquire_envelope::credentials::{Credentials, device_password, encode_password, package};
 use acquire_envelope::service::ServiceRecord;
 use acquire_envelope::url::dotted;
-use acquire_model::SecretText;
 use acquire_model::uid::{ServiceUid, Uid, uuid4};
+use acquire_model::{SecretText, Timestamp};
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 
@@ -89,6 +89,22 @@ pub struct Approved {
     pub device: Option<(Uid, SecretText)>,
 }
 
+/// What a service tells of a log-in that waits, to whoever is to approve it. Ours tells everything; what another does
+/// not tell is not there. The texts are others', and may hold anything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Waiting {
+    /// The user name that it was asked for.
+    pub username: Option<String>,
+    /// The message of whoever asks.
+    pub message: Option<String>,
+    /// Where it was asked from, as the service saw it.
+    pub address: Option<String>,
+    /// The machine that asks, as it calls itself.
+    pub hostname: Option<String>,
+    /// Until when it waits.
+    pub expires: Option<Timestamp>,
+}
+
 /// How many codes are tried that turn out to be used.
 const CODES_MAX: u32 = 6;
 
@@ -103,6 +119,8 @@ pub enum Status {
         user_uid: Uid,
         /// The certificate that its authorisations are checked with.
         certificate: PublicKey,
+        /// When it ends by itself, if the service tells.
+        until: Option<Timestamp>,
     },
     /// It has ended, or never will begin.
     Over,
@@ -125,6 +143,7 @@ impl Pending {
                 identity_uid: self.identity_uid,
             },
             keys: self.keys,
+            until: None,
         }
     }
 }
@@ -245,6 +264,23 @@ pub async fn send_with_secret(
     send_credentials(directory, identity, short_uid, &Login { code: &code, ..login.clone() }).await
 }
 
+/// Asks who asks for a log-in that waits; `short_uid` may be dotted.
+///
+/// # Errors
+/// Those of a call; `LoginSessionError` if no such log-in waits.
+pub async fn waiting(directory: &Directory, identity: &ServiceRecord, short_uid: &str) -> Result<Waiting, Error> {
+    let arguments = json!({ "short_uid": short_uid, "status": "pending" });
+    let value = directory.call(identity, Some("get_session_info"), &arguments).await?;
+    let field = |name| text(&value, name).ok().map(str::to_owned);
+    Ok(Waiting {
+        username: field("username"),
+        message: field("login_message"),
+        address: field("address"),
+        hostname: field("hostname"),
+        expires: expires(&value),
+    })
+}
+
 /// Asks what has become of a session.
 ///
 /// # Errors
@@ -259,6 +295,7 @@ pub async fn status(directory: &Directory, identity: &ServiceRecord, session_uid
                 .get("public_cert")
                 .and_then(|data| PublicKey::from_data(data).ok())
                 .ok_or_else(|| Error::Answer("the session's certificate is missing".to_owned()))?,
+            until: expires(&value),
         }),
         "denied" | "logged_out" => Ok(Status::Over),
         _ => Ok(Status::Pending),
@@ -273,8 +310,8 @@ pub async fn wait(directory: &Directory, pending: Pending, longest: Duration) ->
     let start = directory.clock().monotonic();
     loop {
         match status(directory, &pending.identity, &pending.session_uid).await? {
-            Status::Approved { user_uid, certificate } if certificate == *pending.keys.signing.public() => {
-                return Ok(pending.approved(user_uid));
+            Status::Approved { user_uid, certificate, until } if certificate == *pending.keys.signing.public() => {
+                return Ok(Session { until, ..pending.approved(user_uid) });
             }
             Status::Approved { .. } => return Err(Error::Answer("the session has other keys than ours".to_owned())),
             Status::Over => return Err(Error::Denied),
@@ -295,6 +332,10 @@ fn uid_of(service: &ServiceRecord) -> Result<&ServiceUid, Error> {
 
 fn text<'a>(value: &'a Value, name: &str) -> Result<&'a str, Error> {
     value.get(name).and_then(Value::as_str).ok_or_else(|| Error::Answer(format!("`{name}` is missing")))
+}
+
+fn expires(value: &Value) -> Option<Timestamp> {
+    text(value, "expires").ok()?.parse().ok()
 }
 
 /// A text that will be shown to a person: nothing in it may steer a terminal.

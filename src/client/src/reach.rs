@@ -5,7 +5,7 @@ use url::Host;
 use crate::Error;
 
 /// Which addresses may be connected to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reach {
     /// Public addresses by https alone.
     Public,
@@ -37,6 +37,23 @@ const METADATA: [IpAddr; 3] = [
 ];
 
 impl Reach {
+    /// How far the services of a deployment may reach, by where its registry is: those of one that is open to the world
+    /// have no business on their own machine or in the network that it stands in.
+    pub fn of_deployment(registry: &str) -> Self {
+        let url = Url::parse(registry);
+        let network = match url.as_ref().ok().and_then(Url::host) {
+            Some(Host::Domain(name)) if is_localhost(name) => Network::Loopback,
+            Some(Host::Ipv4(address)) => network(IpAddr::V4(address)),
+            Some(Host::Ipv6(address)) => network(IpAddr::V6(address)),
+            Some(Host::Domain(_)) | None => Network::Public,
+        };
+        match network {
+            Network::Loopback => Self::Loopback,
+            Network::Private => Self::Private,
+            Network::Public | Network::Forbidden => Self::Public,
+        }
+    }
+
     /// Reads a URL that is about to be called, and checks everything that can be told without asking for a name's
     /// addresses.
     ///
@@ -172,6 +189,23 @@ mod tests {
             cases += 1;
         }
         assert!(cases >= 200, "{cases}");
+    }
+
+    #[test]
+    fn a_deployment_reaches_as_far_as_its_registry_is_public() {
+        for (registry, reach) in [
+            ("http://127.0.0.1:8080/t/registry", Reach::Loopback),
+            ("http://localhost:8080/t/registry", Reach::Loopback),
+            ("http://[::1]:8080/t/registry", Reach::Loopback),
+            ("https://registry.example.org/t/registry", Reach::Public),
+            ("https://93.184.216.34:8443/t/registry", Reach::Public),
+            ("https://169.254.169.254/t/registry", Reach::Public),
+            ("https://10.1.2.3:8443/t/registry", Reach::Private),
+            ("https://[fd12::1]/t/registry", Reach::Private),
+            ("registry", Reach::Public),
+        ] {
+            assert_eq!(Reach::of_deployment(registry), reach, "{registry}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@ use acquire_crypto::PrivateKey;
 use acquire_envelope::authorisation::{Authorisation, Holder};
 use acquire_envelope::service::ServiceRecord;
 use acquire_model::uid::{DatedUid, ServiceUid, Uid};
-use acquire_model::{Clock, Entropy, SecretText};
+use acquire_model::{Clock, Entropy, SecretText, Timestamp};
 use serde_json::{Value, json};
 
 use crate::call::{generate_key, reply_key};
@@ -37,6 +37,8 @@ pub struct Session {
     pub holder: Holder,
     /// The keys of the session.
     pub keys: SessionKeys,
+    /// When it ends by itself, if the service told.
+    pub until: Option<Timestamp>,
 }
 
 impl Session {
@@ -62,6 +64,7 @@ impl Session {
             "identity_url": self.holder.identity_url,
             "encryption_key": self.keys.encryption.to_pem()?.expose(),
             "signing_key": self.keys.signing.to_pem()?.expose(),
+            "until": self.until,
         });
         Ok(SecretText::new(text.to_string()))
     }
@@ -101,5 +104,6 @@ fn read(text: &str) -> Option<Session> {
             identity_url: field("identity_url")?.to_owned(),
         },
         keys: SessionKeys { encryption: key("encryption_key")?, signing: key("signing_key")? },
+        until: field("until").and_then(|until| until.parse().ok()),
     })
 }

@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use std::{error, io};
 
+use crate::error::plain;
 use crate::reach::is_localhost;
 use crate::{Error, Reach};
 
@@ -145,8 +146,10 @@ impl Http {
         }
         if error.is_timeout() {
             last = format!("no answer within {} s", self.settings.total.as_secs());
+        } else if last.starts_with("failed to lookup address information") {
+            last = "its name is not known".to_owned();
         }
-        Error::Unavailable(last)
+        Error::Unavailable(plain(&last))
     }
 }
 
@@ -161,8 +164,8 @@ impl Transport for Http {
             status @ (StatusCode::TOO_MANY_REQUESTS
             | StatusCode::BAD_GATEWAY
             | StatusCode::SERVICE_UNAVAILABLE
-            | StatusCode::GATEWAY_TIMEOUT) => Err(Error::Unavailable(format!("{url} answered {status}"))),
-            status => Err(Error::Answer(format!("{url} answered {status}"))),
+            | StatusCode::GATEWAY_TIMEOUT) => Err(Error::Unavailable(format!("it answered {status}"))),
+            status => Err(Error::Answer(format!("it answered {status}"))),
         }
     }
 }
@@ -318,7 +321,22 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         drop(listener);
-        assert!(matches!(post(Settings::default(), &url).await, Err(Error::Unavailable(_))));
+        let error = post(Settings::default(), &url).await.unwrap_err();
+        assert_eq!(error, Error::Unavailable("connection refused".to_owned()), "no number of the system's");
+    }
+
+    #[tokio::test]
+    async fn a_name_that_nobody_knows_is_unavailable() {
+        struct Unknown;
+        #[async_trait]
+        impl Names for Unknown {
+            async fn look_up(&self, _: &str) -> io::Result<Vec<IpAddr>> {
+                Err(io::Error::other("failed to lookup address information: Name or service not known"))
+            }
+        }
+        let http = Http::with_names(Settings::default(), Arc::new(Unknown)).unwrap();
+        let error = http.post("https://example.org/t/identity", Vec::new()).await.unwrap_err();
+        assert_eq!(error, Error::Unavailable("its name is not known".to_owned()));
     }
 
     #[tokio::test]

@@ -85,8 +85,12 @@ impl Resource for Introduction {
         self.create(cx, target, desired).await
     }
 
-    /// Makes the service trust nobody. What a service that is gone trusted has gone with it.
+    /// Makes the service trust nobody. What a service that is gone trusted has gone with it. One that a cut-off run may
+    /// have made is not known by service: the next apply makes it again, or it goes with the service's bucket.
     async fn delete(&self, cx: &Context, _: &Target, prior: &Attributes) -> Result<Deleted, Error> {
+        if prior.is_empty() {
+            return Ok(Deleted::Gone);
+        }
         let untrust_all = async {
             let visit = self.visit(cx, prior).await?;
             try_join_all(peers(prior, "peers_trusted")?.values().map(|uid| untrust(cx, &visit, uid))).await?;

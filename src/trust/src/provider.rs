@@ -55,7 +55,8 @@ impl Provider for Trust {
 
 /// Makes the declaration of a kind that holds no data and accepts nothing from a spec.
 pub(crate) fn declare(kind: &str, fixed: &[&'static str]) -> Result<Declaration, Error> {
-    Ok(Declaration { kind: kind.parse().map_err(bug)?, inputs: Vec::new(), fixed: fixed.to_vec(), holds_data: false })
+    let kind = kind.parse().map_err(bug)?;
+    Ok(Declaration { kind, inputs: Vec::new(), fixed: fixed.to_vec(), holds_data: false, listed: false })
 }
 
 fn bug(error: acquire_model::name::Invalid) -> Error {

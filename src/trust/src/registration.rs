@@ -100,8 +100,12 @@ impl Resource for Registration {
         self.set_up(cx, target, desired).await
     }
 
-    /// Takes the service out of its registry, as the registry's admin. A registry that is gone has forgotten it.
+    /// Takes the service out of its registry, as the registry's admin. A registry that is gone has forgotten it. One that
+    /// a cut-off run may have made is not known by uid: the next apply finds it, or it goes with the registry's bucket.
     async fn delete(&self, cx: &Context, _: &Target, prior: &Attributes) -> Result<Deleted, Error> {
+        if prior.is_empty() {
+            return Ok(Deleted::Gone);
+        }
         let uid = text(prior, "uid")?;
         if service_type(prior)? == ServiceType::Registry {
             return Ok(Deleted::Gone);

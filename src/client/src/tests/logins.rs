@@ -1,6 +1,7 @@
 use super::*;
 use crate::{
-    Ask, Login, Session, SessionKeys, derived_password, logout, register, request_login, send_credentials, wait,
+    Ask, Login, Session, SessionKeys, Waiting, derived_password, logout, register, request_login, send_credentials,
+    wait, waiting,
 };
 use acquire_crypto::PublicKey;
 use acquire_envelope::authorisation::Authorisation;
@@ -49,11 +50,23 @@ fn identity(status: &'static str) -> Fake {
                 }
                 Ok(answer)
             }
+            "get_session_info" if payload.contains_key("short_uid") => Ok(json!({
+                "session_status": "pending",
+                "login_message": "hello",
+                "username": "bob",
+                "address": "127.0.0.1",
+                "hostname": null,
+                "expires": "2027-01-15T08:30:00",
+            })),
             "get_session_info" => {
                 let certificate = signing.lock().unwrap().clone();
-                Ok(
-                    json!({ "session_status": status, "login_message": "", "user_uid": USER, "public_cert": certificate }),
-                )
+                Ok(json!({
+                    "session_status": status,
+                    "login_message": "",
+                    "user_uid": USER,
+                    "public_cert": certificate,
+                    "expires": "2027-02-14T08:00:00",
+                }))
             }
             "logout" => {
                 let proof = Authorisation::from_json(payload.get("authorisation").unwrap())?.unwrap();
@@ -90,11 +103,21 @@ async fn a_user_registers_logs_in_signs_and_logs_out() {
     assert_eq!((made.user_uid.as_str(), made.recovery_codes.len()), (USER, 2));
     let pending = request_login(&directory, &identity, &ask(), keys()).await.unwrap();
     assert_eq!(pending.short_uid(), "0c.00.a3.4d");
+    let told = waiting(&directory, &identity, &pending.short_uid()).await.unwrap();
+    let expected = Waiting {
+        username: Some("bob".to_owned()),
+        message: Some("hello".to_owned()),
+        address: Some("127.0.0.1".to_owned()),
+        hostname: None,
+        expires: Some("2027-01-15T08:30:00".parse().unwrap()),
+    };
+    assert_eq!(told, expected);
     let login = Login::typed("bob", &password, "123456");
     let approved = send_credentials(&directory, &identity, &pending.short_uid(), &login).await.unwrap();
     assert!(approved.device.is_none());
     let session = wait(&directory, pending, Duration::from_secs(5)).await.unwrap();
     assert_eq!(session.holder.user_uid, approved.user_uid);
+    assert_eq!(session.until, Some("2027-02-14T08:00:00".parse().unwrap()));
     let signed = session.authorise("UserDrives", directory.clock(), directory.entropy()).unwrap();
     signed.verify(key(5).public(), Some("UserDrives")).unwrap();
     assert!(signed.verify(key(5).public(), Some("list_files")).is_err());
@@ -162,7 +185,9 @@ async fn a_session_reads_back_as_written() {
     let (directory, identity, _) = setting("approved");
     let pending = request_login(&directory, &identity, &ask(), keys()).await.unwrap();
     let session = pending.approved(USER.parse().unwrap());
+    let session = Session { until: Some(directory.clock().now()), ..session };
     let again = Session::from_text(&session.to_text().unwrap()).unwrap();
+    assert_eq!(again.until, session.until);
     assert_eq!((again.username, again.holder), (session.username.clone(), session.holder.clone()));
     assert_eq!(again.keys.signing.public(), session.keys.signing.public());
     assert!(!format!("{session:?}").contains("PRIVATE"));

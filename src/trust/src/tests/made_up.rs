@@ -1,12 +1,13 @@
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, OnceLock};
+use std::sync::Mutex;
 
-use acquire_client::{Error as ClientError, Transport, one_time_code, provisioned};
-use acquire_crypto::{Fingerprint, PrivateKey, PublicKey};
+use acquire_client::one_time_code;
+use acquire_client::testing::{Fake, Net, key};
+use acquire_crypto::PublicKey;
 use acquire_envelope::authorisation::Authorisation;
 use acquire_envelope::credentials::{encode_password, unpackage};
 use acquire_envelope::service::ServiceRecord;
-use acquire_envelope::{Class, Exception, Keys, Limits, challenge, exception, reply, request};
+use acquire_envelope::{Class, Exception, exception};
 use acquire_model::{Address, Attributes, SecretText, ServiceType};
 use acquire_provider::{Change, Deleted, Error, Provider, Target, Verify};
 use serde_json::{Map, Value, json};
@@ -34,11 +35,6 @@ impl Secrets for Revealed {
     }
 }
 
-fn key(n: usize) -> PrivateKey {
-    static KEYS: [OnceLock<PrivateKey>; 6] = [const { OnceLock::new() }; 6];
-    KEYS[n].get_or_init(|| PrivateKey::generate().unwrap()).clone()
-}
-
 /// What the services of a deployment have come to.
 #[derive(Default)]
 struct Facts {
@@ -47,31 +43,17 @@ struct Facts {
     steps_used: BTreeMap<ServiceType, i64>,
     certificates: BTreeMap<ServiceType, PublicKey>,
     users: BTreeSet<String>,
-    silent: BTreeSet<ServiceType>,
     binary: String,
-    calls: Vec<String>,
 }
 
 /// Registry, identity and storage behind one transport.
 struct World {
     facts: Mutex<Facts>,
+    net: Arc<Net>,
     clock: Arc<Still>,
 }
 
 const SERVICES: [ServiceType; 3] = [ServiceType::Registry, ServiceType::Identity, ServiceType::Storage];
-
-/// A service answers with these pairs.
-struct Ring(usize);
-
-impl Keys for Ring {
-    fn private_key(&self, fingerprint: Option<&Fingerprint>) -> Option<PrivateKey> {
-        Some(key(self.0)).filter(|key| fingerprint == Some(key.public().fingerprint()))
-    }
-
-    fn certificate(&self, fingerprint: &Fingerprint) -> Option<PrivateKey> {
-        Some(key(self.0 + 1)).filter(|key| fingerprint == key.public().fingerprint())
-    }
-}
 
 fn place(service: ServiceType) -> usize {
     2 * SERVICES.iter().position(|other| *other == service).unwrap()
@@ -82,16 +64,7 @@ fn uid(service: ServiceType) -> String {
 }
 
 fn record(service: ServiceType) -> ServiceRecord {
-    let n = place(service);
-    let url = format!("{BASE}/{service}");
-    let record = provisioned(service, &url, key(n).public().pem(), key(n + 1).public().pem()).unwrap();
-    let last_key_update = Timestamp::from_micros(1_800_000_000_000_000);
-    ServiceRecord {
-        uid: Some(uid(service).parse().unwrap()),
-        last_key_update,
-        key_update_interval_seconds: 604_800,
-        ..record
-    }
+    acquire_client::testing::record(service, &uid(service), place(service))
 }
 
 fn text<'a>(payload: &'a Map<String, Value>, name: &str) -> &'a str {
@@ -114,14 +87,7 @@ impl World {
 
     fn answer(&self, service: ServiceType, function: &str, payload: &Map<String, Value>) -> Result<Value, Exception> {
         let mut facts = self.facts.lock().unwrap();
-        facts.calls.push(format!("{service} {function}"));
-        let n = place(service);
         match function {
-            "root" => {
-                let answer = challenge::answer(&key(n), text(payload, "challenge"), challenge::accept)?;
-                let info = record(service).to_signed_json(&key(n + 1), &key(n + 1)).unwrap();
-                Ok(json!({ "service_info": info, "response": answer }))
-            }
             "setup" if text(payload, "proof") != format!("proof-of-{service}") => {
                 Err(exception::permission("no proof"))
             }
@@ -230,36 +196,28 @@ impl World {
     }
 
     fn take_calls(&self, function: &str) -> usize {
-        let calls = std::mem::take(&mut self.facts.lock().unwrap().calls);
-        calls.iter().filter(|call| call.ends_with(&format!(" {function}"))).count()
+        self.net.take_calls().iter().filter(|call| call.ends_with(&format!(" {function}"))).count()
     }
-}
 
-#[async_trait]
-impl Transport for World {
-    async fn post(&self, url: &str, body: Vec<u8>) -> Result<Vec<u8>, ClientError> {
-        let service: ServiceType = url.strip_prefix(&format!("{BASE}/")).unwrap().parse().unwrap();
-        if self.facts.lock().unwrap().silent.contains(&service) {
-            return Err(ClientError::Unavailable("connection refused".to_owned()));
-        }
-        let ring = Ring(place(service));
-        let (outcome, reply) = match request::open(&body, &ring, &Limits::default()) {
-            Ok(request) => {
-                let function = request.function.as_deref().unwrap_or("root");
-                (self.answer(service, function, &request.payload), request.reply)
-            }
-            Err(refusal) => (Err(refusal.exception), refusal.reply),
-        };
-        Ok(reply::seal(&outcome, &reply, &ring, self.clock.now()))
+    /// A run of its own, which has logged in nowhere yet.
+    fn trust(&self) -> Trust {
+        Trust::new(self.net.clone()).unwrap()
     }
 }
 
 fn world() -> (Arc<World>, Trust, Context) {
-    let clock = Arc::new(Still(AtomicI64::new(1_800_000_001_000_000)));
+    let (net, clock) = Net::new([]);
     let facts = Facts { binary: "9ac1".to_owned(), ..Facts::default() };
-    let world = Arc::new(World { facts: Mutex::new(facts), clock: clock.clone() });
-    let cx = context(clock, Arc::new(Revealed));
-    (world.clone(), Trust::new(world).unwrap(), cx)
+    let world = Arc::new(World { facts: Mutex::new(facts), net, clock });
+    for service in SERVICES {
+        let here = world.clone();
+        let handler = move |function: Option<&str>, payload: &Map<String, Value>| {
+            here.answer(service, function.unwrap_or_default(), payload)
+        };
+        world.net.put(Fake::new(service, &uid(service), place(service), Box::new(handler)));
+    }
+    let cx = context(world.clock.clone(), Arc::new(Revealed));
+    (world.clone(), world.trust(), cx)
 }
 
 fn target(service: ServiceType, kind: &str) -> Target {
@@ -344,24 +302,23 @@ async fn drift_in_the_registry_is_seen_and_silence_is_no_drift() {
     let registration = trust.resource(&"registration".parse().unwrap()).unwrap();
     let target = target(ServiceType::Storage, "registration");
     let prior = &resources[&target.address];
-    let fresh = |world: &Arc<World>| Trust::new(world.clone()).unwrap();
 
     let mut moved = record(ServiceType::Storage);
     moved.url = "http://127.0.0.1:9999/t/storage".parse().unwrap();
     world.facts.lock().unwrap().set_up.insert(ServiceType::Storage, moved);
-    let again = fresh(&world);
+    let again = world.trust();
     let seen = again.resource(&"registration".parse().unwrap()).unwrap().read(&cx, &target, Some(prior)).await.unwrap();
     let change = registration.compare(&desired(ServiceType::Storage), &seen.unwrap());
     assert_eq!(change, Change::Update(vec!["url".to_owned()]));
 
-    world.facts.lock().unwrap().silent.insert(ServiceType::Registry);
-    let again = fresh(&world);
+    world.net.silence(&[ServiceType::Registry]);
+    let again = world.trust();
     let seen = again.resource(&"registration".parse().unwrap()).unwrap().read(&cx, &target, Some(prior)).await.unwrap();
     assert_eq!(seen.as_ref(), Some(prior));
 
-    world.facts.lock().unwrap().silent.clear();
+    world.net.silence(&[]);
     world.facts.lock().unwrap().set_up.remove(&ServiceType::Storage);
-    let again = fresh(&world);
+    let again = world.trust();
     let seen = again.resource(&"registration".parse().unwrap()).unwrap().read(&cx, &target, Some(prior)).await.unwrap();
     assert_eq!(seen, None);
 }
@@ -408,7 +365,7 @@ async fn a_used_code_is_followed_by_the_next_and_only_then_by_waiting() {
     apply(&trust, &cx).await;
     let waited = |world: &World| world.clock.monotonic() - started;
     for (run, longest) in [(2, 0), (3, 30), (4, 60)] {
-        let again = Trust::new(world.clone()).unwrap();
+        let again = world.trust();
         apply(&again, &cx).await;
         assert!(waited(&world) <= Duration::from_secs(longest), "run {run} waited until {:?}", waited(&world));
     }
@@ -422,6 +379,10 @@ async fn what_is_deleted_is_unknown_and_what_is_gone_already_is_no_error() {
     let registration = trust.resource(&"registration".parse().unwrap()).unwrap();
     let introduction = trust.resource(&"trust".parse().unwrap()).unwrap();
     let (entry, peers) = (target(ServiceType::Storage, "registration"), target(ServiceType::Storage, "trust"));
+    for (resource, target) in [(registration, &entry), (introduction, &peers)] {
+        let unknown = resource.delete(&cx, target, &Attributes::new()).await;
+        assert_eq!(unknown.unwrap(), Deleted::Gone, "nothing is known of what a cut-off run may have made");
+    }
     for _ in 0..2 {
         assert_eq!(introduction.delete(&cx, &peers, &resources[&peers.address]).await.unwrap(), Deleted::Gone);
         assert_eq!(registration.delete(&cx, &entry, &resources[&entry.address]).await.unwrap(), Deleted::Gone);
@@ -429,8 +390,8 @@ async fn what_is_deleted_is_unknown_and_what_is_gone_already_is_no_error() {
     let facts = || world.facts.lock().unwrap();
     assert!(!facts().set_up.contains_key(&ServiceType::Storage));
     assert!(facts().trusted[&ServiceType::Storage].is_empty());
-    facts().silent.extend(SERVICES);
-    let again = Trust::new(world.clone()).unwrap();
+    world.net.silence(&SERVICES);
+    let again = world.trust();
     for (kind, target) in [("trust", peers), ("registration", entry)] {
         let resource = again.resource(&kind.parse().unwrap()).unwrap();
         assert_eq!(resource.delete(&cx, &target, &resources[&target.address]).await.unwrap(), Deleted::Gone);
@@ -481,7 +442,7 @@ async fn every_way_of_being_wrong_is_a_diagnostic_with_address_and_hint() {
     let report = trust.verify(&cx, &good).await.unwrap();
     assert!(report.failures.iter().all(|failure| failure.code == codes::BINARY));
     assert_eq!((report.failures.len(), report.services.len()), (3, 0));
-    world.facts.lock().unwrap().silent.extend(SERVICES);
+    world.net.silence(&SERVICES);
     let report = trust.verify(&cx, &good).await.unwrap();
     assert!(report.failures.iter().all(|failure| failure.code == codes::SILENT));
 }

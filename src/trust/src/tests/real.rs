@@ -108,9 +108,10 @@ impl Secrets for Born {
 
 /// Starts all six, not set up yet.
 async fn start() -> (Arc<Host>, Arc<Still>, Context) {
-    let clock = Arc::new(Still(AtomicI64::new(1_800_000_001_000_000)));
+    let clock = Still::new();
     let host = Arc::new(Host::default());
-    let services = Services::new(host.clone());
+    let network = host.clone();
+    let services = Services::new(move |_| Ok(network.clone()));
     let (key, certificate) = halves(ServiceType::Registry);
     let registry = RegistryRoot {
         url: format!("{BASE}/registry"),
