@@ -2,22 +2,19 @@
 
 /// Services of the deployment, opened when first asked for.
 mod functions;
+/// Connections and calls, and how many of them.
+mod server;
 /// TLS in front of the listener.
 mod tls;
 
 use crate::client::process::{CONFIGURATION_VARIABLE, DATA_VARIABLE, Home, LINEAGE_VARIABLE, Running};
 use acquire_model::lineage::Lineage;
 use acquire_model::{Clock, Entropy, Environment};
-use acquire_provider::http::{Body, Request};
 use acquire_provider::{Error, Host, OpenService};
 use async_trait::async_trait;
-use axum::Router;
-use axum::extract::{ConnectInfo, State};
-use axum::response::IntoResponse;
 use functions::Functions;
 use futures::future::OptionFuture;
-use futures::{StreamExt, TryStreamExt};
-use std::net::SocketAddr;
+use server::{Bounds, Server};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,10 +23,11 @@ use tokio::signal::unix::{SignalKind, signal};
 
 /// The largest body that the host lets through.
 const BODY_BYTES_MAX: usize = 6 << 20;
-/// How long calls may go on after the host was told to end.
-const DRAIN: Duration = Duration::from_secs(10);
 /// How often the timers look whether something is due.
 const TICK: Duration = Duration::from_secs(1);
+/// How long the host's lock is waited for: whoever looks whether a host lives holds it for an instant, and a host that was
+/// killed holds it until its last thread is gone.
+const LOCK_WAIT: Duration = Duration::from_secs(2);
 
 /// The local host: one process for the deployment, `http://ADDRESS:PORT/t/<service>`.
 pub struct LocalHost {
@@ -82,7 +80,7 @@ impl Host for LocalHost {
     async fn serve(&self, open: Arc<dyn OpenService>) -> Result<(), Error> {
         let data = PathBuf::from(self.variable(DATA_VARIABLE)?);
         let home = Home::new(&data);
-        let lock = home.lock()?.ok_or_else(|| {
+        let lock = home.lock_within(self.clock.as_ref(), LOCK_WAIT).await?.ok_or_else(|| {
             Error::Conflict(format!("another host runs this deployment already ({})", home.directory().display()))
         })?;
         // Given back by the kernel when the process has ended, and not before: whoever gets it knows that the host is gone.
@@ -113,12 +111,13 @@ impl Host for LocalHost {
             scheme: scheme.to_owned(),
             binary,
         })?;
-        let timers = tokio::spawn(sweep_when_due(functions.clone(), self.clock.clone()));
-        let outcome = serve(listener, acceptor, functions, self.clock.clone()).await;
+        let timers = tokio::spawn(sweep_when_due(functions.clone(), home.clone(), self.clock.clone()));
+        let server = Server::new(acceptor, functions, self.clock.clone(), Bounds::default());
+        server.run(listener, until_told_to_end()).await;
         timers.abort();
         home.remove_running()?;
         tracing::info!("ended");
-        outcome
+        Ok(())
     }
 }
 
@@ -131,51 +130,22 @@ async fn listen(home: &Home, listen: &str) -> Result<TcpListener, Error> {
 }
 
 async fn bind(listen: &str) -> Result<TcpListener, Error> {
-    TcpListener::bind(listen).await.map_err(|error| match error.kind() {
-        std::io::ErrorKind::AddrInUse => Error::Conflict(format!(
-            "{listen} is taken by another program; end it, or set `providers: {{ local: {{ listen: auto }} }}` in the spec"
-        )),
-        _ => Error::Unavailable(format!("cannot listen on {listen}: {error}")),
-    })
+    TcpListener::bind(listen).await.map_err(|error| cannot_listen(listen, &error))
 }
 
-async fn serve(
-    listener: TcpListener,
-    acceptor: Option<tls::Acceptor>,
-    functions: Arc<Functions>,
-    clock: Arc<dyn Clock>,
-) -> Result<(), Error> {
-    let (ended, mut end) = tokio::sync::watch::channel(false);
-    let application = Router::new()
-        .fallback(answer)
-        .with_state((functions, clock.clone()))
-        .into_make_service_with_connect_info::<Remote>();
-    let shutdown = async move {
-        until_told_to_end().await;
-        let _ = ended.send(true);
-    };
-    let served = async {
-        match acceptor {
-            None => axum::serve(listener, application).with_graceful_shutdown(shutdown).await,
-            Some(acceptor) => {
-                let listener = tls::Listener::new(listener, acceptor);
-                axum::serve(listener, application).with_graceful_shutdown(shutdown).await
-            }
+/// Says why nobody can listen there, and what to do.
+pub(crate) fn cannot_listen(listen: &str, error: &std::io::Error) -> Error {
+    match error.kind() {
+        std::io::ErrorKind::AddrInUse => {
+            let port = listen.rsplit(':').next().unwrap_or_default();
+            Error::Conflict(format!(
+                "{listen} is taken by another program on this machine; `ss -ltnp 'sport = :{port}'` names it"
+            ))
+            .advise("end that program, or take a free port: `providers: { local: { listen: auto } }`")
         }
-    };
-    let drained = async {
-        let _ = end.wait_for(|ended| *ended).await;
-        clock.sleep(DRAIN).await;
-    };
-    tokio::select! {
-        served = served => served.map_err(|error| Error::Unavailable(error.to_string())),
-        () = drained => Ok(()),
+        _ => Error::Invalid(format!("cannot listen on {listen}: {error}")),
     }
 }
-
-/// Who is at the other end of a connection.
-#[derive(Clone, Copy)]
-struct Remote(SocketAddr);
 
 async fn until_told_to_end() {
     let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
@@ -189,41 +159,13 @@ async fn until_told_to_end() {
     }
 }
 
-async fn answer(
-    State((functions, clock)): State<(Arc<Functions>, Arc<dyn Clock>)>,
-    ConnectInfo(Remote(remote)): ConnectInfo<Remote>,
-    request: axum::extract::Request,
-) -> axum::response::Response {
-    let started = clock.monotonic();
-    let (parts, body) = request.into_parts();
-    let path = parts.uri.path().to_owned();
-    let pieces = body.into_data_stream().map_err(std::io::Error::other).boxed();
-    let request = Request {
-        method: parts.method.clone(),
-        path: String::new(),
-        query: parts.uri.query().map(str::to_owned),
-        headers: parts.headers,
-        body: Body::stream(pieces),
-        remote: Some(remote.ip()),
-    };
-    let response = functions.answer(&path, request).await;
-    // Neither query nor body: they may hold what is secret.
-    tracing::info!(
-        "{} {path} {} {} µs",
-        parts.method,
-        response.status.as_u16(),
-        (clock.monotonic() - started).as_micros()
-    );
-    let mut answer = axum::body::Body::from_stream(response.body.into_stream()).into_response();
-    *answer.status_mut() = response.status;
-    *answer.headers_mut() = response.headers;
-    answer
-}
-
-async fn sweep_when_due(functions: Arc<Functions>, clock: Arc<dyn Clock>) {
+async fn sweep_when_due(functions: Arc<Functions>, home: Home, clock: Arc<dyn Clock>) {
     let mut last = std::collections::BTreeMap::new();
     loop {
         clock.sleep(TICK).await;
+        if let Err(error) = home.set_log_aside() {
+            tracing::warn!("{error}");
+        }
         functions.sweep(&mut last).await;
     }
 }
@@ -237,7 +179,9 @@ mod tests {
     async fn a_taken_port_is_named_with_the_way_out() {
         let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let error = bind(&taken.local_addr().unwrap().to_string()).await.unwrap_err();
-        assert!(error.to_string().contains("listen: auto"), "{error}");
+        let (what, advice) = error.told();
+        assert!(what.contains(&taken.local_addr().unwrap().to_string()), "{what}");
+        assert!(advice.unwrap().contains("listen: auto"));
     }
 
     #[test]

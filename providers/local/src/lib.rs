@@ -15,6 +15,8 @@ mod provider;
 mod resources;
 /// A directory as an object store.
 mod store;
+#[cfg(test)]
+mod testing;
 
 pub use host::{LocalHost, Program};
 pub use provider::LocalProvider;

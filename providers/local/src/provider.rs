@@ -21,6 +21,7 @@ const SETTINGS: [Setting; 3] = [
         holds: SettingType::Text,
         words: &[],
         required: false,
+        sensitive: false,
         description: "Address and port that the host listens on, such as `127.0.0.1:8080` (the default); `auto` takes a free port of 127.0.0.1. An address beyond loopback needs `certificate` and `certificate_key`.",
     },
     Setting {
@@ -28,6 +29,7 @@ const SETTINGS: [Setting; 3] = [
         holds: SettingType::Text,
         words: &[],
         required: false,
+        sensitive: false,
         description: "PEM file with the TLS certificate chain of the host.",
     },
     Setting {
@@ -35,6 +37,7 @@ const SETTINGS: [Setting; 3] = [
         holds: SettingType::Text,
         words: &[],
         required: false,
+        sensitive: false,
         description: "PEM file with the private key of the TLS certificate.",
     },
 ];
@@ -83,6 +86,11 @@ fn host_settings(settings: &Attributes) -> Result<Settings, Error> {
     let address: std::net::SocketAddr = listen
         .parse()
         .map_err(|_| Error::Invalid(format!("`listen: {listen}` is not an address and port such as {LISTEN}")))?;
+    if address.is_ipv6() {
+        return Err(Error::Invalid(format!(
+            "`listen: {listen}` is an IPv6 address, which the URL of a service cannot name; use {LISTEN}"
+        )));
+    }
     if !address.ip().is_loopback() && certificate.is_none() {
         return Err(Error::Invalid(format!(
             "`listen: {listen}` can be reached from other machines: give `certificate` and `certificate_key`, or listen on 127.0.0.1 behind a TLS front"
@@ -122,6 +130,7 @@ mod tests {
         assert!(LocalProvider::new(&settings(&[])).is_ok());
         assert!(LocalProvider::new(&settings(&[("listen", "auto")])).is_ok());
         assert!(LocalProvider::new(&settings(&[("listen", "0.0.0.0:8080")])).is_err());
+        assert!(LocalProvider::new(&settings(&[("listen", "[::1]:8080")])).is_err());
         assert!(LocalProvider::new(&settings(&[("listen", "8080")])).is_err());
         assert!(LocalProvider::new(&settings(&[("certificate", "a.pem")])).is_err());
     }

@@ -19,13 +19,18 @@ use serde_json::Value;
 /// Makes a declaration of a kind.
 fn declare(kind: &str, inputs: &[Setting], fixed: &[&'static str], holds_data: bool) -> Result<Declaration, Error> {
     let kind: Kind = kind.parse().map_err(|_| Error::Bug(format!("`{kind}` is a kind")))?;
-    Ok(Declaration { kind, inputs: inputs.to_vec(), fixed: fixed.to_vec(), holds_data })
+    Ok(Declaration { kind, inputs: inputs.to_vec(), fixed: fixed.to_vec(), holds_data, listed: false })
 }
 
 /// Lists the records of a kind.
 fn found(cx: &Context, kind: &Kind, describe: impl Fn(&Attributes) -> String) -> Result<Vec<Found>, Error> {
     let records = Records::of(cx).all()?.into_iter().filter(|record| record.address.kind() == kind);
-    Ok(records.map(|record| Found { description: describe(&record.attributes), address: record.address }).collect())
+    let found = records.map(|record| Found {
+        description: describe(&record.attributes),
+        address: record.address,
+        attributes: None,
+    });
+    Ok(found.collect())
 }
 
 /// Reads the inputs and outputs of a resource that is nothing but its record.

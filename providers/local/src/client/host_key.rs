@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 const FILE: &str = "host.key";
 const BYTES: usize = 32;
 
-/// The key that seals keys and secrets, so that the host opens them without the operator. It lies in the user's
-/// configuration directory under the deployment's lineage, never beside the data: either directory alone opens nothing.
+/// The key that seals keys and secrets, so that the host opens them without the operator, and what is recorded of
+/// functions, so that the host sees whether anybody else wrote it. It lies in the user's configuration directory under
+/// the deployment's lineage, never beside the data: either directory alone opens nothing.
 pub(crate) struct HostKey {
     key: aead::Key,
     lineage: Lineage,

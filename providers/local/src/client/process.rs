@@ -17,7 +17,7 @@ const START_SECONDS_MAX: u64 = 15;
 const STOP_SECONDS_MAX: u64 = 15;
 /// How often its state is looked at.
 const POLL: Duration = Duration::from_millis(4);
-/// A log larger than this is set aside when the host starts.
+/// A log larger than this is set aside.
 const LOG_BYTES_MAX: u64 = 10 << 20;
 
 /// How far back in the log an error is looked for.
@@ -83,6 +83,24 @@ impl Home {
         self.0.join("host.log")
     }
 
+    /// Where the log went that had become too large.
+    fn old_log(&self) -> PathBuf {
+        self.0.join("host.log.1")
+    }
+
+    /// Keeps the log from growing for ever: one that is too large is copied, over the last such copy, and emptied. It is
+    /// not renamed, because a running host would go on writing to it under its new name.
+    pub(crate) fn set_log_aside(&self) -> Result<(), Error> {
+        let log = self.log();
+        if !std::fs::metadata(&log).is_ok_and(|metadata| metadata.len() > LOG_BYTES_MAX) {
+            return Ok(());
+        }
+        let empty = || OpenOptions::new().write(true).open(&log)?.set_len(0);
+        std::fs::copy(&log, self.old_log())
+            .and_then(|_| empty())
+            .map_err(|error| files::failed("set aside", &log, &error))
+    }
+
     fn running_file(&self) -> PathBuf {
         self.0.join("running.json")
     }
@@ -106,6 +124,17 @@ impl Home {
             Ok(()) => Ok(Some(file)),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(files::failed("lock", &path, &error)),
+        }
+    }
+
+    /// Takes the lock as soon as it is free. `None` if it was held all that time.
+    pub(crate) async fn lock_within(&self, clock: &dyn Clock, wait: Duration) -> Result<Option<File>, Error> {
+        let deadline = clock.monotonic() + wait;
+        loop {
+            match self.lock()? {
+                None if clock.monotonic() < deadline => clock.sleep(POLL).await,
+                taken => return Ok(taken),
+            }
         }
     }
 
@@ -169,9 +198,10 @@ impl Home {
         files::replace(&self.settings_file(), &bytes)
     }
 
-    /// The last lines of the log.
+    /// The last lines of the log, with those that were set aside.
     pub(crate) fn log_lines(&self, most: usize) -> Result<Vec<String>, Error> {
-        let bytes = files::read(&self.log())?.unwrap_or_default();
+        let read = |path: PathBuf| Ok(files::read(&path)?.unwrap_or_default());
+        let bytes = [read(self.old_log())?, read(self.log())?].concat();
         let text = String::from_utf8_lossy(&bytes);
         let lines: Vec<&str> = text.lines().collect();
         Ok(lines.iter().skip(lines.len().saturating_sub(most)).map(|line| (*line).to_owned()).collect())
@@ -184,9 +214,9 @@ impl Home {
         Ok(last.map(|line| line.split_once("]: ").map_or(line.as_str(), |(_, text)| text).to_owned()))
     }
 
-    /// Starts the host and waits until it listens.
-    pub(crate) async fn start(&self, cx: &Context) -> Result<Running, Error> {
-        let mut child = self.spawn(cx)?;
+    /// Starts a program as the host and waits until it listens.
+    pub(crate) async fn start(&self, cx: &Context, program: &Path) -> Result<Running, Error> {
+        let mut child = self.spawn(cx, program)?;
         let deadline = cx.clock.monotonic() + Duration::from_secs(START_SECONDS_MAX);
         loop {
             if let Some(running) = self.running()?.filter(|running| running.pid == child.id()) {
@@ -205,18 +235,15 @@ impl Home {
         }
     }
 
-    fn spawn(&self, cx: &Context) -> Result<Child, Error> {
+    fn spawn(&self, cx: &Context, program: &Path) -> Result<Child, Error> {
         self.remove_running()?;
+        self.set_log_aside()?;
         let log = self.log();
-        if std::fs::metadata(&log).is_ok_and(|metadata| metadata.len() > LOG_BYTES_MAX) {
-            std::fs::rename(&log, log.with_extension("log.1"))
-                .map_err(|error| files::failed("set aside", &log, &error))?;
-        }
         let open = || OpenOptions::new().create(true).append(true).mode(0o600).open(&log);
         let (out, err) =
             open().and_then(|out| Ok((out, open()?))).map_err(|error| files::failed("open", &log, &error))?;
         let deployment = &cx.deployment;
-        Command::new(&deployment.binary.path)
+        Command::new(program)
             .arg("serve")
             // The operator's passphrase and credentials are none of the host's business.
             .env_clear()
@@ -228,7 +255,7 @@ impl Home {
             .stderr(err)
             .process_group(0)
             .spawn()
-            .map_err(|error| files::failed("start", &deployment.binary.path, &error))
+            .map_err(|error| files::failed("start", program, &error))
     }
 
     /// Asks a living host to end, waits until it has, and kills it if it does not.
@@ -252,5 +279,31 @@ impl Home {
             }
             clock.sleep(POLL).await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    #[test]
+    fn a_log_that_is_too_large_is_set_aside_under_the_host_that_writes_it() {
+        let data = tempfile::tempdir().unwrap();
+        let home = Home::new(data.path());
+        std::fs::create_dir(home.directory()).unwrap();
+        let mut log = OpenOptions::new().create(true).append(true).open(home.log()).unwrap();
+        log.write_all(b"first\n").unwrap();
+        home.set_log_aside().unwrap();
+        assert!(!home.old_log().exists(), "it is small");
+        log.set_len(LOG_BYTES_MAX).unwrap();
+        log.write_all(b"\nlast\n").unwrap();
+        home.set_log_aside().unwrap();
+        log.write_all(b"after\n").unwrap();
+        assert_eq!(std::fs::read(home.log()).unwrap(), b"after\n");
+        assert_eq!(home.log_lines(2).unwrap(), ["last", "after"]);
+        log.set_len(LOG_BYTES_MAX + 1).unwrap();
+        home.set_log_aside().unwrap();
+        assert_eq!(std::fs::metadata(home.old_log()).unwrap().len(), LOG_BYTES_MAX + 1, "one old log is kept");
     }
 }

@@ -1,4 +1,6 @@
 use super::files;
+use super::host_key::HostKey;
+use acquire_crypto::hash;
 use acquire_model::lineage::Lineage;
 use acquire_model::{Address, Attributes};
 use acquire_provider::{Context, Error, Target};
@@ -19,9 +21,29 @@ pub(crate) struct Record {
     /// The token of the step that made it.
     pub(crate) token: String,
     pub(crate) attributes: Attributes,
-    /// What only the host may read: base64 of XChaCha20-Poly1305 under the host key.
+    /// What only the host may read, or may write: base64 of XChaCha20-Poly1305 under the host key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) sealed: Option<String>,
+}
+
+impl Record {
+    /// Whether what its digest was sealed with is what it says.
+    pub(crate) fn is_genuine(&self, host_key: &HostKey) -> bool {
+        let sealed = self.sealed.as_deref().and_then(|sealed| host_key.open(&self.address, sealed).ok());
+        let digest = digest(&self.attributes);
+        sealed.zip(digest.ok()).is_some_and(|(sealed, digest)| hash::equal(sealed.expose(), &digest))
+    }
+}
+
+/// The digest of what a record says, which is sealed with a record that others must not write.
+pub(crate) fn digest(attributes: &Attributes) -> Result<[u8; 32], Error> {
+    let bytes = serde_json::to_vec(attributes).map_err(|error| Error::Bug(error.to_string()))?;
+    Ok(hash::sha256(&bytes))
+}
+
+/// The name of the file of a resource's record.
+pub(crate) fn file_name(address: &Address) -> String {
+    format!("{}.json", address.to_string().replace('/', "."))
 }
 
 /// The record files of one deployment.
@@ -44,12 +66,19 @@ impl Records {
 
     /// The file of a resource's record.
     pub(crate) fn path(&self, address: &Address) -> PathBuf {
-        self.directory.join(format!("{}.json", address.to_string().replace('/', ".")))
+        self.directory.join(file_name(address))
     }
 
     /// Reads a record. One of another lineage is a conflict: somebody else's data lies here.
     pub(crate) fn read(&self, address: &Address) -> Result<Option<Record>, Error> {
-        files::read(&self.path(address))?.map(|bytes| self.parse(&self.path(address), &bytes)).transpose()
+        let path = self.path(address);
+        let record = files::read(&path)?.map(|bytes| self.parse(&path, &bytes)).transpose()?;
+        match record {
+            Some(record) if record.address != *address => {
+                Err(Error::Invalid(format!("{} is the record of {}", path.display(), record.address)))
+            }
+            record => Ok(record),
+        }
     }
 
     fn parse(&self, path: &Path, bytes: &[u8]) -> Result<Record, Error> {

@@ -16,6 +16,7 @@ const INPUTS: [Setting; 2] = [
         holds: SettingType::Text,
         words: &[],
         required: false,
+        sensitive: false,
         description: "The human part of its name; the address by default.",
     },
     Setting {
@@ -23,9 +24,13 @@ const INPUTS: [Setting; 2] = [
         holds: SettingType::Boolean,
         words: &[],
         required: false,
+        sensitive: false,
         description: "Whether the store keeps overwritten objects, where it can; a directory cannot, and says so in `versioned`.",
     },
 ];
+
+/// The output that says that it is not below the data directory.
+const IMPORTED: &str = "imported";
 
 /// A directory below the data directory.
 pub(crate) struct Bucket(Declaration);
@@ -36,8 +41,14 @@ impl Bucket {
     }
 }
 
-fn directory(cx: &Context, target: &Target) -> PathBuf {
-    cx.deployment.data.join("buckets").join(target.address.to_string().replace('/', "."))
+/// Where it is: where it was when it was imported, or below the data directory.
+fn directory(cx: &Context, target: &Target) -> Result<PathBuf, Error> {
+    let record = read(cx, &target.address)?;
+    let imported = record.as_ref().filter(|record| record.get(IMPORTED) == Some(&true.into()));
+    Ok(match imported.and_then(|record| attributes::text(record, "location")) {
+        Some(location) => PathBuf::from(location),
+        None => cx.deployment.data.join("buckets").join(target.address.to_string().replace('/', ".")),
+    })
 }
 
 #[async_trait]
@@ -52,17 +63,22 @@ impl Resource for Bucket {
         target: &Target,
         _prior: Option<&Attributes>,
     ) -> Result<Option<Attributes>, Error> {
-        Ok(read(cx, &target.address)?.filter(|_| directory(cx, target).is_dir()))
+        let directory = directory(cx, target)?;
+        Ok(read(cx, &target.address)?.filter(|_| directory.is_dir()))
     }
 
     async fn create(&self, cx: &Context, target: &Target, desired: &Attributes) -> Result<Attributes, Error> {
         let records = Records::of(cx);
         // Somebody else's record is refused before anything of theirs is touched.
         records.read(&target.address)?;
-        let directory = directory(cx, target);
+        let directory = directory(cx, target)?;
         files::make_directory(&directory)?;
+        let is_imported = read(cx, &target.address)?.is_some_and(|record| record.contains_key(IMPORTED));
         let location = directory.display().to_string();
-        let attributes = with(desired, [("location", location.into()), ("versioned", false.into())]);
+        let mut attributes = with(desired, [("location", location.into()), ("versioned", false.into())]);
+        if is_imported {
+            attributes.insert(IMPORTED.to_owned(), true.into());
+        }
         Ok(records.write(target, attributes, None)?.attributes)
     }
 
@@ -77,8 +93,23 @@ impl Resource for Bucket {
     }
 
     async fn delete(&self, cx: &Context, target: &Target, _prior: &Attributes) -> Result<Deleted, Error> {
-        files::remove_tree(&directory(cx, target))?;
+        files::remove_tree(&directory(cx, target)?)?;
         forget(cx, &target.address)
+    }
+
+    /// The id is the path of the directory, which stays where it is.
+    async fn adopt(&self, cx: &Context, target: &Target, id: &str) -> Result<Option<Attributes>, Error> {
+        let path = Path::new(id);
+        if !path.is_absolute() {
+            return Err(Error::Invalid(format!("{id} is not an absolute path of a directory")));
+        }
+        if !path.is_dir() {
+            return Ok(None);
+        }
+        let records = Records::of(cx);
+        records.read(&target.address)?;
+        let outputs = [("location", id.into()), ("versioned", false.into()), (IMPORTED, true.into())];
+        Ok(Some(records.write(target, with(&Attributes::new(), outputs), None)?.attributes))
     }
 
     async fn list(&self, cx: &Context) -> Result<Vec<Found>, Error> {

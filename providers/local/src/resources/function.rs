@@ -1,19 +1,23 @@
 use super::{declare, forget, found, with};
 use crate::client::files;
+use crate::client::host_key::HostKey;
 use crate::client::process::{Home, Running, Settings};
-use crate::client::record::Records;
+use crate::client::record::{Record, Records, digest, file_name};
+use crate::client::versions::Versions;
+use crate::host::cannot_listen;
 use acquire_model::spec::{Setting, SettingType};
 use acquire_model::{Attributes, attributes};
 use acquire_provider::{Change, Context, Declaration, Deleted, Error, Found, Resource, Target};
 use async_trait::async_trait;
 use serde_json::Value;
+use std::net::TcpListener;
 use tokio::sync::Mutex;
 
 /// Where the services live below the host's address (protocol 01 §4.2: siblings differ in the last word only).
 pub(crate) const BASE: &str = "/t/";
 
 const fn input(name: &'static str, holds: SettingType, required: bool, description: &'static str) -> Setting {
-    Setting { name, holds, words: &[], required, description }
+    Setting { name, holds, words: &[], required, sensitive: false, description }
 }
 
 const INPUTS: [Setting; 12] = [
@@ -50,31 +54,83 @@ impl Function {
     }
 
     /// Brings up the host with the binary and settings that are wanted, if it is not up with them already.
-    async fn ensure_host(&self, cx: &Context) -> Result<Running, Error> {
+    async fn ensure_host(&self, cx: &Context, binary: &str) -> Result<Running, Error> {
         let _one = self.host.lock().await;
         let home = Home::new(&cx.deployment.data);
         files::make_directory(home.directory())?;
-        let as_wanted = |running: &Running| {
-            running.binary == cx.deployment.binary.sha256 && home.settings().ok().as_ref() == Some(&self.settings)
-        };
-        if let Some(running) = home.running()?.filter(as_wanted) {
-            return Ok(running);
+        let running = home.running()?;
+        let program = Versions::of(&home).program(
+            &cx.deployment,
+            binary,
+            running.as_ref().map(|running| running.binary.as_str()),
+        )?;
+        let settings = home.settings().ok();
+        let is_wanted = |running: &&Running| running.binary == binary && settings.as_ref() == Some(&self.settings);
+        if let Some(running) = running.as_ref().filter(is_wanted) {
+            return Ok(running.clone());
         }
+        self.check_port(running.as_ref())?;
         home.stop(cx.clock.as_ref()).await?;
         home.write_settings(&self.settings)?;
-        home.start(cx).await
+        let started = home.start(cx, &program).await;
+        match (started, running.zip(settings)) {
+            (Err(error), Some((before, settings))) => Err(put_back(cx, &home, &before, &settings, error).await),
+            (started, _) => started,
+        }
     }
 
-    fn observed(cx: &Context, recorded: &Attributes) -> Result<Attributes, Error> {
-        let running = Home::new(&cx.deployment.data).running()?;
-        // The binary is what the host runs, not what was asked for: a host that is gone runs none.
-        let binary = running.as_ref().map_or(Value::Null, |running| running.binary.clone().into());
+    /// Refuses an address that another program has, before the host that runs is ended for it.
+    fn check_port(&self, running: Option<&Running>) -> Result<(), Error> {
+        let (listen, port) = (&self.settings.listen, |address: &str| address.rsplit(':').next().map(str::to_owned));
+        // Our own host gives its port back.
+        if running.is_some_and(|running| port(&running.address) == port(listen)) {
+            return Ok(());
+        }
+        TcpListener::bind(listen).map(drop).map_err(|error| cannot_listen(listen, &error))
+    }
+
+    fn observed(cx: &Context, record: &Record) -> Result<Attributes, Error> {
+        let (deployment, recorded) = (&cx.deployment, &record.attributes);
+        let running = Home::new(&deployment.data).running()?;
+        let host_key = HostKey::read(&deployment.configuration, &deployment.lineage);
+        // The binary is what the host runs, not what was asked for: a host that is gone runs none, and no host runs what
+        // somebody else recorded.
+        let binary = match &running {
+            None => Value::Null,
+            Some(running) if host_key.is_ok_and(|host_key| record.is_genuine(&host_key)) => {
+                running.binary.clone().into()
+            }
+            Some(_) => format!("not run: {} was changed outside", file_name(&record.address)).into(),
+        };
         let mut observed = with(recorded, [("binary", binary)]);
         if let Some(running) = running {
             observed.extend(urls(recorded, &running).map(|(name, value)| (name.to_owned(), value.into())));
         }
         Ok(observed)
     }
+}
+
+/// Starts the host again that was ended for one which does not start, and tells of that beside why it does not.
+async fn put_back(cx: &Context, home: &Home, before: &Running, settings: &Settings, why: Error) -> Error {
+    let program = Versions::of(home).program(&cx.deployment, &before.binary, None);
+    let again = match (program, home.write_settings(settings)) {
+        (Ok(program), Ok(())) => home.start(cx, &program).await.map(drop),
+        (Err(error), _) | (_, Err(error)) => Err(error),
+    };
+    let then = match again {
+        Ok(()) => "the host that ran before runs again".to_owned(),
+        Err(error) => format!("nor does the one that ran before: {}", error.told().0),
+    };
+    Error::Invalid(format!("{}; {then}", why.told().0))
+}
+
+/// Records a function, so that the host sees whether anybody else did. It opens the service anew when it sees another
+/// record file.
+pub(crate) fn record(cx: &Context, target: &Target, attributes: Attributes) -> Result<Record, Error> {
+    let (configuration, lineage) = (&cx.deployment.configuration, &cx.deployment.lineage);
+    let host_key = HostKey::read_or_make(configuration, lineage, cx.entropy.as_ref())?;
+    let sealed = host_key.seal(cx.entropy.as_ref(), &target.address, &digest(&attributes)?)?;
+    Records::of(cx).write(target, attributes, Some(sealed))
 }
 
 /// The URL that the service publishes, and its canonical form (protocol 01 §4.2): no scheme, no port, and no path
@@ -131,18 +187,18 @@ impl Resource for Function {
         target: &Target,
         _prior: Option<&Attributes>,
     ) -> Result<Option<Attributes>, Error> {
-        Records::of(cx).read(&target.address)?.map(|record| Self::observed(cx, &record.attributes)).transpose()
+        Records::of(cx).read(&target.address)?.map(|record| Self::observed(cx, &record)).transpose()
     }
 
     async fn create(&self, cx: &Context, target: &Target, desired: &Attributes) -> Result<Attributes, Error> {
         let records = Records::of(cx);
         records.read(&target.address)?;
-        let running = self.ensure_host(cx).await?;
+        let binary = attributes::text(desired, "binary").unwrap_or(&cx.deployment.binary.sha256);
+        let running = self.ensure_host(cx, binary).await?;
         let listen = Value::String(self.settings.listen.clone());
         let outputs = urls(desired, &running).map(|(name, value)| (name, value.into())).into_iter();
         let attributes = with(desired, outputs.chain([("listen", listen)]));
-        // The host opens the service anew when it sees another record file.
-        Ok(records.write(target, attributes, None)?.attributes)
+        Ok(record(cx, target, attributes)?.attributes)
     }
 
     async fn update(
@@ -173,7 +229,8 @@ impl Resource for Function {
         if let Some(running) = Home::new(&cx.deployment.data).running()?.filter(|_| all.is_empty()) {
             let address =
                 "host/function".parse().map_err(|_| Error::Bug("`host/function` is an address".to_owned()))?;
-            all.push(Found { address, description: format!("host process {} at {}", running.pid, running.address) });
+            let description = format!("host process {} at {}", running.pid, running.address);
+            all.push(Found { address, description, attributes: None });
         }
         Ok(all)
     }
@@ -196,6 +253,21 @@ impl Resource for Function {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::{Bench, attributes, tamper};
+    use serde_json::json;
+
+    fn function(listen: &str) -> Function {
+        Function::new(Settings { listen: listen.to_owned(), ..Settings::default() }).unwrap()
+    }
+
+    /// A host that runs: whoever has the lock.
+    fn run(bench: &Bench) -> std::fs::File {
+        let home = Home::new(&bench.cx.deployment.data);
+        let lock = home.lock().unwrap().unwrap();
+        let address = "127.0.0.1:8080".to_owned();
+        home.write_running(&Running { pid: 1, address, scheme: "http".to_owned(), binary: "b1".to_owned() }).unwrap();
+        lock
+    }
 
     #[test]
     fn canonical_urls_have_no_port_and_no_path_without_a_dot() {
@@ -213,5 +285,75 @@ mod tests {
             (url.1.as_str(), canonical.1.as_str()),
             ("https://identity.example.org/t/identity", "identity.example.org/t/identity")
         );
+    }
+
+    #[tokio::test]
+    async fn a_function_whose_host_is_gone_runs_nothing_and_differs_in_nothing_else() {
+        let bench = Bench::new();
+        let (function, target) = (function("127.0.0.1:8080"), Bench::target("identity/function"));
+        let desired = attributes(json!({ "service": "identity", "binary": "b1" }));
+        let recorded = record(&bench.cx, &target, desired.clone()).unwrap().attributes;
+        let lock = run(&bench);
+        let read = function.read(&bench.cx, &target, None).await.unwrap().unwrap();
+        assert_eq!(function.compare(&desired, &read), Change::None);
+        drop(lock);
+        let read = function.read(&bench.cx, &target, None).await.unwrap().unwrap();
+        assert_eq!(read, with(&recorded, [("binary", Value::Null)]));
+        assert_eq!(function.compare(&desired, &read), Change::Update(vec!["binary".to_owned()]));
+    }
+
+    #[tokio::test]
+    async fn a_record_that_somebody_else_wrote_is_a_change_until_it_is_written_again() {
+        let bench = Bench::new();
+        let (function, target) = (function("127.0.0.1:8080"), Bench::target("identity/function"));
+        let desired = attributes(json!({ "service": "identity", "binary": "b1" }));
+        let _lock = run(&bench);
+        let change = async || {
+            let read = function.read(&bench.cx, &target, None).await.unwrap().unwrap();
+            function.compare(&desired, &read)
+        };
+        for change_record in [
+            |record: &mut Value| record["attributes"]["url"] = json!("http://127.0.0.1:6666/t/identity"),
+            |record: &mut Value| record["sealed"] = json!("AAAA"),
+            |record: &mut Value| drop(record.as_object_mut().unwrap().remove("sealed")),
+        ] {
+            record(&bench.cx, &target, desired.clone()).unwrap();
+            assert_eq!(change().await, Change::None);
+            tamper(&bench.cx, &target, change_record);
+            assert_eq!(change().await, Change::Update(vec!["binary".to_owned()]));
+            let read = function.read(&bench.cx, &target, None).await.unwrap().unwrap();
+            assert_eq!(read["binary"], "not run: identity.function.json was changed outside");
+        }
+    }
+
+    #[test]
+    fn a_new_binary_leaves_the_urls_as_they_are_unless_any_port_will_do() {
+        let urls = ["url".to_owned(), "canonical_url".to_owned()];
+        for (listen, changed, expected) in [
+            ("127.0.0.1:8080", "binary", &urls[..0]),
+            ("127.0.0.1:0", "binary", &urls),
+            ("127.0.0.1:8080", "domain", &urls),
+            ("127.0.0.1:8080", "listen", &urls),
+            ("127.0.0.1:0", "settings", &urls[..0]),
+        ] {
+            assert_eq!(function(listen).unsettled(&[changed.to_owned()]), expected, "{listen} {changed}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_taken_port_is_refused_before_anything_is_started_or_ended() {
+        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+        let listen = taken.local_addr().unwrap().to_string();
+        let bench = Bench::new();
+        let binary = &bench.cx.deployment.binary;
+        let error = function(&listen).ensure_host(&bench.cx, &binary.sha256).await.unwrap_err();
+        let (what, advice) = error.told();
+        let port = taken.local_addr().unwrap().port();
+        assert_eq!(
+            what,
+            format!("{listen} is taken by another program on this machine; `ss -ltnp 'sport = :{port}'` names it")
+        );
+        assert!(advice.unwrap().contains("listen: auto"));
+        assert!(!Home::new(&bench.cx.deployment.data).log().exists(), "nothing was started");
     }
 }

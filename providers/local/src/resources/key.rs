@@ -16,6 +16,7 @@ const INPUTS: [Setting; 1] = [Setting {
     holds: SettingType::Integer,
     words: &[],
     required: false,
+    sensitive: false,
     description: "Age in seconds at which the keys of its service are rotated.",
 }];
 

@@ -10,6 +10,7 @@ const INPUTS: [Setting; 1] = [Setting {
     holds: SettingType::Any,
     words: &[],
     required: false,
+    sensitive: true,
     description: "Any value; the marker holds it and gives it as `output`.",
 }];
 
@@ -57,6 +58,12 @@ impl Resource for Marker {
 
     async fn delete(&self, _cx: &Context, _target: &Target, _prior: &Attributes) -> Result<Deleted, Error> {
         Ok(Deleted::Gone)
+    }
+
+    /// The id is the input that it holds.
+    async fn adopt(&self, cx: &Context, target: &Target, id: &str) -> Result<Option<Attributes>, Error> {
+        let input = Attributes::from([("input".to_owned(), id.into())]);
+        self.create(cx, target, &input).await.map(Some)
     }
 
     async fn list(&self, _cx: &Context) -> Result<Vec<Found>, Error> {

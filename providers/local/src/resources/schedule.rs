@@ -11,6 +11,7 @@ const INPUTS: [Setting; 3] = [
         holds: SettingType::Text,
         words: &[],
         required: true,
+        sensitive: false,
         description: "The service whose `sweep` is called.",
     },
     Setting {
@@ -18,6 +19,7 @@ const INPUTS: [Setting; 3] = [
         holds: SettingType::Integer,
         words: &[],
         required: true,
+        sensitive: false,
         description: "Seconds from one call to the next.",
     },
     Setting {
@@ -25,6 +27,7 @@ const INPUTS: [Setting; 3] = [
         holds: SettingType::Text,
         words: &[],
         required: false,
+        sensitive: false,
         description: "URL of the function that is called.",
     },
 ];

@@ -16,6 +16,7 @@ const INPUTS: [Setting; 2] = [
         holds: SettingType::Text,
         words: &[],
         required: false,
+        sensitive: false,
         description: "The service that it is for; without one it holds a single random `value`.",
     },
     Setting {
@@ -23,6 +24,7 @@ const INPUTS: [Setting; 2] = [
         holds: SettingType::Text,
         words: &[],
         required: false,
+        sensitive: false,
         description: "User name of the service's first admin.",
     },
 ];
