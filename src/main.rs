@@ -13,7 +13,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let mut arguments: Vec<String> = std::env::args().collect();
+    let mut arguments = system::arguments();
     let name = arguments.first().map(Path::new).and_then(Path::file_name);
     if name.is_some_and(|name| name == "bootstrap") {
         arguments = vec!["acquire".to_owned(), "serve".to_owned()];

@@ -1,10 +1,10 @@
 //! The providers and hosts of this binary: the only file that names them.
 
-use acquire_client::{Http, Transport};
+use acquire_client::{Http, Reach, Transport};
 use acquire_model::lineage::Lineage;
 use acquire_model::spec::ProviderDeclaration;
 use acquire_model::{Attributes, Clock, Entropy, Environment, ProviderName};
-use acquire_provider::faults::{Faults, Faulty};
+use acquire_provider::faults::{Faults, Faulty, FaultyVerify};
 use acquire_provider::{Error, Host, OpenService, Provider, Providers, Verify};
 use acquire_services::Services;
 use acquire_trust::Trust;
@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::cli::variables;
 use crate::system;
 
 /// What the spec says of the providers.
@@ -20,7 +21,7 @@ pub type Settings = BTreeMap<ProviderName, Attributes>;
 /// The providers that were built in, with their settings.
 pub struct BuiltIn {
     providers: BTreeMap<ProviderName, Arc<dyn Provider>>,
-    trust: Arc<Trust>,
+    verify: Arc<dyn Verify>,
 }
 
 impl BuiltIn {
@@ -29,22 +30,26 @@ impl BuiltIn {
     /// # Errors
     /// If the settings of one cannot work.
     pub fn new(settings: &Settings, faults: Option<&str>) -> Result<Self, Error> {
-        let trust = Arc::new(Trust::new(transport()?)?);
+        // The URLs come from the operator's own spec and providers, so they may lie in the operator's own network.
+        let trust = Arc::new(Trust::new(transport(Reach::Private)?)?);
+        let mut verify: Arc<dyn Verify> = trust.clone();
         let mut providers = clouds(settings)?;
         if let Some(text) = faults {
-            let faults: Arc<Faults> =
-                Arc::new(text.parse().map_err(|error| Error::Invalid(format!("ACQUIRE_FAULTS: {error}")))?);
+            let faults: Arc<Faults> = Arc::new(
+                text.parse().map_err(|error| Error::Invalid(format!("{}: {error}", variables::FAULTS.name())))?,
+            );
+            verify = Arc::new(FaultyVerify::new(verify, faults.clone(), acquire_trust::codes::SILENT));
             let faulty = |provider| Arc::new(Faulty::new(provider, faults.clone())) as Arc<dyn Provider>;
             providers = providers.into_iter().map(faulty).collect();
         }
-        providers.push(trust.clone());
+        providers.push(trust);
         let providers = providers.into_iter().map(|provider| (provider.name().clone(), provider)).collect();
-        Ok(Self { providers, trust })
+        Ok(Self { providers, verify })
     }
 
     /// What proves the deployment alive.
     pub fn verify(&self) -> Arc<dyn Verify> {
-        self.trust.clone()
+        self.verify.clone()
     }
 }
 
@@ -60,6 +65,14 @@ impl Providers for BuiltIn {
 /// `Bug` if one cannot be made without settings.
 pub fn declarations() -> Result<Vec<ProviderDeclaration>, Error> {
     Ok(clouds(&Settings::new())?.iter().map(|provider| provider.declaration()).collect())
+}
+
+/// Where a provider makes things, as people say it.
+pub fn place(provider: &ProviderName) -> &str {
+    match provider.as_str() {
+        "local" => "this machine",
+        name => name,
+    }
 }
 
 /// The provider of whatever names none in the spec.
@@ -108,18 +121,13 @@ pub fn foreground(environment: &Environment, data: &Path, configuration: &Path, 
 }
 
 /// The services that this binary can run.
-///
-/// # Errors
-/// If no connection can ever be made.
-pub fn services() -> Result<Arc<dyn OpenService>, Error> {
-    Ok(Arc::new(Services::new(transport()?)))
+pub fn services() -> Arc<dyn OpenService> {
+    Arc::new(Services::new(transport))
 }
 
 /// The way to services in other processes.
-///
-/// # Errors
-/// If the TLS library refuses its configuration.
-pub fn transport() -> Result<Arc<dyn Transport>, Error> {
-    let http = Http::new(acquire_client::Settings::default()).map_err(|error| Error::Bug(error.to_string()))?;
+fn transport(reach: Reach) -> Result<Arc<dyn Transport>, Error> {
+    let settings = acquire_client::Settings { reach, ..acquire_client::Settings::default() };
+    let http = Http::new(settings).map_err(|error| Error::Bug(error.to_string()))?;
     Ok(Arc::new(http))
 }

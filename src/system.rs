@@ -1,16 +1,29 @@
-//! The world outside, as values: environment, clock, entropy, the running binary. The only file that asks for them.
+//! The world outside, as values: arguments, environment, clock, entropy, the running binary. The only file that asks for them.
 #![expect(clippy::disallowed_methods, reason = "everything below is given these as values; here they come from")]
 
 use acquire_model::{Clock, Diagnostic, Entropy, Environment, Timestamp};
 use acquire_provider::Binary;
 use async_trait::async_trait;
+use rustix::time::{ClockId, clock_gettime};
 use sha2::{Digest, Sha256};
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::LazyLock;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::cli::codes;
+
+/// The arguments of this process, its own name first.
+pub fn arguments() -> Vec<String> {
+    std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect()
+}
+
+/// The directory that this process was started in.
+///
+/// # Errors
+/// If it is gone, or may not be seen.
+pub fn working_directory() -> std::io::Result<PathBuf> {
+    std::env::current_dir()
+}
 
 /// Reads the environment variables; those that are not Unicode are left out.
 pub fn environment() -> Environment {
@@ -19,10 +32,20 @@ pub fn environment() -> Environment {
     )
 }
 
+/// The name of this machine, where the system tells it in a file (Linux does).
+pub fn hostname() -> Option<String> {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
+    Some(name.trim().to_owned()).filter(|name| !name.is_empty())
+}
+
 /// The clock of this machine.
 pub struct SystemClock;
 
-static STARTED: LazyLock<Instant> = LazyLock::new(Instant::now);
+/// One that goes on while the machine sleeps: a lease that ended meanwhile has ended.
+#[cfg(target_os = "linux")]
+const MONOTONIC: ClockId = ClockId::Boottime;
+#[cfg(not(target_os = "linux"))]
+const MONOTONIC: ClockId = ClockId::Monotonic;
 
 #[async_trait]
 impl Clock for SystemClock {
@@ -33,7 +56,9 @@ impl Clock for SystemClock {
     }
 
     fn monotonic(&self) -> Duration {
-        STARTED.elapsed()
+        let time = clock_gettime(MONOTONIC);
+        let nanoseconds = u32::try_from(time.tv_nsec).unwrap_or_default();
+        Duration::new(u64::try_from(time.tv_sec).unwrap_or_default(), nanoseconds)
     }
 
     async fn sleep(&self, duration: Duration) {

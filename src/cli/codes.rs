@@ -20,8 +20,6 @@ pub const NOT_APPLIED: Code = Code(506);
 pub const NO_HOST: Code = Code(507);
 /// The command line is not what the command understands.
 pub const USAGE: Code = Code(508);
-/// The spec keeps its state where this version cannot.
-pub const STATE_HOME: Code = Code(509);
 /// A file that would be written is there already.
 pub const EXISTS: Code = Code(510);
 /// There is no such service or resource in the state.
@@ -30,3 +28,7 @@ pub const NOT_IN_STATE: Code = Code(511);
 pub const LEFT_OVER: Code = Code(512);
 /// The command was interrupted before the running steps ended.
 pub const INTERRUPTED: Code = Code(513);
+/// There are no tests of a spec.
+pub const NO_TESTS: Code = Code(520);
+/// There is no verified binary to go back to.
+pub const NO_VERSION: Code = Code(530);

@@ -1,16 +1,8 @@
-//! How the process ends: one table.
+//! How the process ends: one table, which `acquire --help` prints.
 
 use std::process::ExitCode;
 
 /// How the process ends.
-///
-/// | code | meaning |
-/// |---|---|
-/// | 0 | done; nothing to change |
-/// | 1 | an error, or wrong usage of the command line; the message says whether anything was changed |
-/// | 2 | `-detailed-exitcode`: there are changes |
-/// | 3 | done in part: some steps failed or data was kept; run it again, or see the last line |
-/// | 4 | made, but not proven alive |
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// Done.
@@ -25,6 +17,9 @@ pub enum Exit {
     NotVerified,
 }
 
+/// Every way to end.
+const ALL: [Exit; 5] = [Exit::Done, Exit::Error, Exit::Changes, Exit::Partial, Exit::NotVerified];
+
 impl Exit {
     /// The number.
     pub fn code(self) -> u8 {
@@ -36,6 +31,23 @@ impl Exit {
             Self::NotVerified => 4,
         }
     }
+
+    /// What it means to a person or a script.
+    fn meaning(self) -> &'static str {
+        match self {
+            Self::Done => "done; nothing to change",
+            Self::Error => "an error, or wrong usage; the message says whether anything was changed",
+            Self::Changes => "`-detailed-exitcode`: there are changes",
+            Self::Partial => "done in part: some steps failed or data was kept; see the last line",
+            Self::NotVerified => "made, but not proven alive; the binary verified before runs again, if there is one",
+        }
+    }
+}
+
+/// The table for people.
+pub fn table() -> String {
+    let lines: String = ALL.iter().map(|exit| format!("  {}  {}\n", exit.code(), exit.meaning())).collect();
+    format!("Exit codes:\n{lines}")
 }
 
 impl From<Exit> for ExitCode {

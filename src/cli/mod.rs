@@ -8,6 +8,9 @@ mod commands;
 pub mod exit;
 /// Flags as fingers know them.
 mod flags;
+/// The manual page.
+#[cfg(test)]
+mod man;
 /// What the commands that plan have in common.
 mod operation;
 /// Which spec is meant, and where its deployment keeps things.
@@ -18,6 +21,8 @@ mod render;
 pub mod terminal;
 /// What the commands of a user share.
 pub mod user;
+/// The environment variables.
+pub mod variables;
 
 use crate::system::{SystemClock, SystemEntropy};
 use acquire_model::{Clock, Diagnostic, Entropy, Environment};
@@ -44,12 +49,17 @@ pub struct World {
 
 /// Brings up Acquire's services from one YAML file, and uses them.
 #[derive(Parser, Debug)]
-#[command(name = "acquire", version, about, max_term_width = 120)]
+#[command(name = "acquire", version, about, max_term_width = 120, after_long_help = tables())]
 pub struct Arguments {
     #[command(flatten)]
     selection: Selection,
     #[command(subcommand)]
     command: commands::Command,
+}
+
+/// What the help ends with.
+fn tables() -> String {
+    format!("{}\n{}", exit::table(), variables::table())
 }
 
 /// Runs the command line and says how the process ends.

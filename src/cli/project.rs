@@ -3,18 +3,20 @@
 use acquire_engine::apply;
 use acquire_engine::graph::{self, ExpandOptions, Graph};
 use acquire_engine::spec::{self, Decoded, Options, Source};
-use acquire_engine::state::{self, Location, Opened, State};
+use acquire_engine::state::{self, Location, Opened, Operator, Place, State};
 use acquire_model::spec::ProviderDeclaration;
 use acquire_model::{Attributes, Diagnostic, Name, Resolved, SecretText};
 use acquire_provider::{Binary, Context, Deployment};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{World, codes};
+use super::terminal::tell;
+use super::{World, codes, variables};
 use crate::providers::{self, BuiltIn, Settings};
+use crate::system;
 
 /// The file that is looked for, here and above.
-const FILE: &str = "acquire.yaml";
+pub const FILE: &str = "acquire.yaml";
 /// Where everything of a deployment on this machine lies, beside the spec.
 const DIRECTORY: &str = ".acquire";
 
@@ -40,12 +42,14 @@ pub struct Selection {
 pub struct Project {
     /// The spec, as the person named it.
     pub file: PathBuf,
+    /// Whether it is the one that is found here or above without being named.
+    is_found: bool,
     /// What it says.
     pub decoded: Decoded,
     /// `.acquire/<name>[/<environment>]` beside the spec.
     pub directory: PathBuf,
     /// Where its state is.
-    pub home: PathBuf,
+    pub home: String,
 }
 
 impl Project {
@@ -82,39 +86,74 @@ impl Project {
         let mut directory = beside.join(DIRECTORY).join(spec.name.as_str());
         directory.extend(spec.environment.as_ref().map(Name::as_str));
         let home = match spec.state_home.as_deref() {
-            Some(url) if url.contains("://") => return Err(vec![no_buckets(url)]),
-            Some(path) => beside.join(path),
-            None => directory.join("state"),
+            Some(named) => Place::name(named, &beside),
+            None => directory.join("state").display().to_string(),
         };
-        Ok(Self { file, decoded, directory, home })
+        let is_found = here_or_above()?.is_some_and(|found| found == file || is_same(&found, &file));
+        Ok(Self { file, is_found, decoded, directory, home })
+    }
+
+    /// A command that a person types next, about this spec and this environment: `acquire apply -f other.yaml -e staging`.
+    pub fn command(&self, words: &str) -> String {
+        let file = if self.is_found { String::new() } else { format!(" -f {}", quoted(&self.file.to_string_lossy())) };
+        let environment = self.decoded.spec.environment.as_ref().map(|name| format!(" -e {name}")).unwrap_or_default();
+        format!("acquire {words}{file}{environment}")
     }
 
     /// Where its state is, and what opens it.
     ///
     /// # Errors
-    /// If the user's configuration directory is not known.
+    /// If there can be no state, or the user's configuration directory is not known.
     pub fn location(&self, world: &World) -> Result<Location, Vec<Diagnostic>> {
-        let passphrase = world.environment.variable("ACQUIRE_STATE_PASSPHRASE").map(SecretText::new);
-        Ok(Location { home: self.home.clone(), configuration: configuration(world)?, passphrase })
+        self.location_at(world, &self.home)
+    }
+
+    /// The same, with the state in another place.
+    ///
+    /// # Errors
+    /// If there can be no state, or the user's configuration directory is not known.
+    pub fn location_at(&self, world: &World, home: &str) -> Result<Location, Vec<Diagnostic>> {
+        let environment = &world.environment;
+        Ok(Location {
+            home: Place::named(home, environment).map_err(|error| vec![error])?,
+            configuration: configuration(world)?,
+            passphrase: variables::STATE_PASSPHRASE.of(environment).map(SecretText::new),
+            user: variables::USER.of(environment).or(variables::LOGNAME.of(environment)).map(str::to_owned),
+            waiting: |sentence| tell(&format!("{sentence}\n")),
+        })
     }
 
     /// Reads the state; `None` if nothing was applied yet.
     ///
     /// # Errors
     /// If it is refused.
-    pub fn state(&self, world: &World) -> Result<Option<Opened>, Vec<Diagnostic>> {
-        state::read(&self.location(world)?).map_err(|error| vec![error])
+    pub async fn state(&self, world: &World) -> Result<Option<Opened>, Vec<Diagnostic>> {
+        state::read(&self.location(world)?).await.map_err(|error| vec![error])
     }
 
     /// Reads the state of a deployment that must be there.
     ///
     /// # Errors
     /// If it is refused, or nothing was applied yet.
-    pub fn applied(&self, world: &World) -> Result<Opened, Vec<Diagnostic>> {
-        self.state(world)?.ok_or_else(|| {
-            let summary = format!("{} was not applied yet", self.decoded.spec.name);
-            vec![Diagnostic::error(codes::NOT_APPLIED, summary).hint("`acquire apply` brings it up")]
-        })
+    pub async fn applied(&self, world: &World) -> Result<Opened, Vec<Diagnostic>> {
+        self.state(world).await?.ok_or_else(|| self.not_applied())
+    }
+
+    /// There is no deployment yet.
+    pub fn not_applied(&self) -> Vec<Diagnostic> {
+        let summary = format!("{} was not applied yet", self.decoded.spec.name);
+        let hint = format!("`{}` brings it up", self.command("apply"));
+        vec![Diagnostic::error(codes::NOT_APPLIED, summary).hint(hint)]
+    }
+
+    /// Whoever works here, with the key that signs it.
+    ///
+    /// # Errors
+    /// If the key cannot be read or made.
+    pub fn operator(&self, world: &World) -> Result<Operator, Vec<Diagnostic>> {
+        let (location, host) = (self.location(world)?, system::hostname());
+        let [user, host] = [&location.user, &host].map(|name| name.as_deref().unwrap_or("unknown"));
+        Operator::open(&location, format!("{user}@{host}")).map_err(|error| vec![error])
     }
 
     /// Expands the spec into resources.
@@ -142,7 +181,7 @@ impl Project {
             let values = values.map_err(|problem| vec![Diagnostic::error(codes::PROVIDER, problem)])?;
             settings.insert(provider.clone(), values);
         }
-        let faults = world.environment.variable("ACQUIRE_FAULTS");
+        let faults = variables::FAULTS.of(&world.environment);
         BuiltIn::new(&settings, faults).map_err(|error| vec![Diagnostic::error(codes::PROVIDER, error.to_string())])
     }
 
@@ -166,6 +205,7 @@ impl Project {
             data,
             configuration,
             binary,
+            proved: state.proved.clone(),
         };
         let cx = Context {
             environment: world.environment.clone(),
@@ -206,7 +246,10 @@ impl Project {
 }
 
 /// What else decides how a spec is read.
-fn options(world: &World) -> Result<Options, Vec<Diagnostic>> {
+///
+/// # Errors
+/// If a value is not given as it should be, or a file of values cannot be read.
+pub fn options(world: &World) -> Result<Options, Vec<Diagnostic>> {
     let selection = &world.selection;
     let pair = |text: &String| {
         let pair = text.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()));
@@ -219,6 +262,7 @@ fn options(world: &World) -> Result<Options, Vec<Diagnostic>> {
         environment: selection.environment.clone(),
         set: selection.set.iter().map(pair).collect::<Result<_, _>>()?,
         variable_files: selection.var_file.iter().map(|file| source(file)).collect::<Result<_, _>>()?,
+        given: Vec::new(),
         declarations: declarations()?,
         default_provider: providers::default_provider(),
     })
@@ -229,16 +273,37 @@ pub fn declarations() -> Result<Vec<ProviderDeclaration>, Vec<Diagnostic>> {
     providers::declarations().map_err(|error| vec![Diagnostic::error(codes::PROVIDER, error.to_string())])
 }
 
-fn source(file: &Path) -> Result<Source, Vec<Diagnostic>> {
+/// Reads a file that a person wrote.
+///
+/// # Errors
+/// If it cannot be read, or is no text.
+pub fn source(file: &Path) -> Result<Source, Vec<Diagnostic>> {
     let bytes = std::fs::read(file).map_err(|error| unreadable(file, &error))?;
     Source::from_bytes(file.display().to_string(), bytes).map_err(|error| vec![error])
 }
 
 /// Looks for the spec from the working directory upwards; its name is as short as it can be.
-fn here_or_above() -> Result<Option<PathBuf>, Vec<Diagnostic>> {
-    let here = std::env::current_dir().map_err(|error| unreadable(Path::new("."), &error))?;
+///
+/// # Errors
+/// If the working directory is gone.
+pub fn here_or_above() -> Result<Option<PathBuf>, Vec<Diagnostic>> {
+    let here = system::working_directory().map_err(|error| unreadable(Path::new("."), &error))?;
     let found = here.ancestors().enumerate().find(|(_, directory)| directory.join(FILE).is_file());
     Ok(found.map(|(up, _)| std::iter::repeat_n("..", up).collect::<PathBuf>().join(FILE)))
+}
+
+fn is_same(one: &Path, other: &Path) -> bool {
+    matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
+}
+
+/// A word as a shell takes it for one.
+pub fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+=:@%,".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
 }
 
 fn configuration(world: &World) -> Result<PathBuf, Vec<Diagnostic>> {
@@ -249,15 +314,11 @@ fn configuration(world: &World) -> Result<PathBuf, Vec<Diagnostic>> {
     std::path::absolute(&directory).map_err(|error| unreadable(&directory, &error))
 }
 
-fn nowhere() -> Vec<Diagnostic> {
+/// There is no spec.
+pub fn nowhere() -> Vec<Diagnostic> {
     let summary = format!("there is no {FILE} here or above");
     let hint = "`acquire init` writes one; `-f FILE` names another";
     vec![Diagnostic::error(codes::NO_SPEC, summary).hint(hint)]
-}
-
-fn no_buckets(url: &str) -> Diagnostic {
-    let summary = format!("a state in a bucket ({url}) is not supported by this version");
-    Diagnostic::error(codes::STATE_HOME, summary).hint("leave `state:` out, or give a directory")
 }
 
 /// A file cannot be read.

@@ -3,7 +3,7 @@
 use acquire_model::{Diagnostic, Environment};
 use std::io::{BufRead, IsTerminal, Write, stderr, stdin, stdout};
 
-use super::codes;
+use super::{codes, variables};
 
 /// Longest answer that is read from a terminal.
 const ANSWER_BYTES_MAX: u64 = 4096;
@@ -24,8 +24,8 @@ pub struct Terminal {
 impl Terminal {
     /// Finds out. No escape code goes into a pipe, nor anywhere if `NO_COLOR` is set or `TERM` is `dumb`.
     pub fn new(environment: &Environment) -> Self {
-        let is_dumb = environment.variable("TERM").is_none_or(|term| term == "dumb");
-        let colour = environment.variable("NO_COLOR").is_none() && !is_dumb;
+        let is_dumb = variables::TERM.of(environment).is_none_or(|term| term == "dumb");
+        let colour = variables::NO_COLOR.of(environment).is_none() && !is_dumb;
         let (out, err) = (stdout().is_terminal(), stderr().is_terminal());
         Self {
             is_live: err && !is_dumb,

@@ -1,37 +1,32 @@
-//! `acquire login`: begins a session.
+//! `acquire login`: begins a session here, or approves one that waits on another device.
 
-use acquire_client::{
-    Approved, Ask, Error, Login, Pending, Session, SessionKeys, logout, request_login, send_credentials,
-    send_with_secret, wait,
-};
-use acquire_envelope::service::ServiceRecord;
-use acquire_model::{Diagnostic, SecretText};
+use acquire_client::{Ask, LoginUrl, SessionKeys, logout, request_login, wait, waiting};
+use acquire_model::Diagnostic;
 use std::io::IsTerminal;
 use std::time::Duration;
 
 use crate::cli::terminal::{say, tell};
+use crate::cli::user::approve::{approve, describe};
 use crate::cli::user::deployment::{Deployment, Place};
-use crate::cli::user::files::Device;
-use crate::cli::user::{explain, prompt, qr};
-use crate::cli::{World, exit::Exit};
+use crate::cli::user::proof::{Flags, Proof};
+use crate::cli::user::{explain, minute, qr};
+use crate::cli::{World, codes, exit::Exit};
+use crate::system;
 
-/// How long a log-in waits for another device; the service waits no longer either.
+/// How long a log-in waits for another device, unless the service says that it waits longer.
 const WAIT: Duration = Duration::from_secs(30 * 60);
 
-/// Logs a user in: shows a URL to approve on a device that knows the user, or takes password and one-time code here.
+/// Logs a user in, or approves a log-in that waits on another device
+///
+/// With a user name: shows a URL to approve on a device that knows the user, or takes password and one-time code here.
+/// With such a URL: shows who asks for that log-in, takes password and one-time code, and approves it; nothing is saved here.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// User name
-    name: String,
-    /// Takes the password from the first line of standard input
-    #[arg(long)]
-    password_stdin: bool,
-    /// One-time code of the authenticator app
-    #[arg(long, value_name = "CODE")]
-    otp_code: Option<String>,
-    /// Remembers this machine: it then makes its own one-time codes
-    #[arg(long)]
-    remember_device: bool,
+    /// User name, or the login URL that another device shows
+    #[arg(value_name = "NAME|URL")]
+    who: String,
+    #[command(flatten)]
+    proof: Flags,
     /// Waits until another device approves, and asks nothing here
     #[arg(long, conflicts_with_all = ["password_stdin", "otp_code", "remember_device"])]
     wait: bool,
@@ -39,69 +34,61 @@ pub struct Args {
     place: Place,
 }
 
-/// Asks for a session, gets it approved and saves it.
+/// Does one or the other.
 pub async fn run(world: &World, args: &Args) -> Result<Exit, Vec<Diagnostic>> {
-    let deployment = Deployment::find(world, &args.place).await?;
-    let identity = deployment.identity().await?;
-    let keys = SessionKeys::generate().await.map_err(|error| explain("the log-in", &error))?;
-    let ask = Ask { username: &args.name, message: Some("acquire login"), hostname: None };
-    let pending = request_login(&deployment.directory, &identity, &ask, keys)
-        .await
-        .map_err(|error| explain("the log-in", &error))?;
-    show(&pending);
-    let session = approve(args, &deployment, &identity, pending).await?;
-    if let Ok(old) = deployment.session() {
-        // It is replaced below; one that cannot be ended now expires by itself.
-        let _ = logout(&deployment.directory, &identity, &old).await;
+    if !LoginUrl::is_meant(&args.who) {
+        log_in(world, args).await?;
+    } else if args.wait {
+        let summary = "`--wait` asks for a log-in, but a login URL is there to approve one";
+        return Err(vec![Diagnostic::error(codes::USAGE, summary).hint("leave `--wait` out, or give a user name")]);
+    } else {
+        approve(world, &args.place, &args.proof, &args.who).await?;
     }
-    deployment.save_session(&session)?;
-    say(&format!("Logged in as {}@{}. `acquire logout` ends it.\n", session.username, session.holder.identity_uid));
     Ok(Exit::Done)
 }
 
-/// Shows where to approve. Talk, not data: a script that gives password and code need not read it.
-fn show(pending: &Pending) {
-    let picture = if std::io::stderr().is_terminal() { qr::draw(&pending.login_url) } else { String::new() };
-    tell(&format!(
-        "Scan to approve on a device that knows you (an empty password waits for it), or type password and code.\n{picture}  {}\n  session {}\n",
-        pending.login_url,
-        pending.short_uid(),
-    ));
+/// Asks for a session, gets it approved and saves it.
+async fn log_in(world: &World, args: &Args) -> Result<(), Vec<Diagnostic>> {
+    let deployment = Deployment::find(world, &args.place).await?;
+    let identity = deployment.identity().await?;
+    // Before a session is asked for: nothing waits there in vain if no password can be had.
+    let proof = if args.wait { None } else { Some(Proof::of(&args.who, &args.proof, &deployment)?) };
+    let (directory, url) = (&deployment.directory, identity.url.full());
+    let failed = |error| explain("the log-in", &url, &error);
+    let keys = SessionKeys::generate().await.map_err(failed)?;
+    let hostname = system::hostname();
+    let ask = Ask { username: &args.who, message: Some("acquire login"), hostname: hostname.as_deref() };
+    let pending = request_login(directory, &identity, &ask, keys).await.map_err(failed)?;
+    let short_uid = pending.short_uid();
+    let waiting = waiting(directory, &identity, &short_uid).await.map_err(failed)?;
+    show(args, &url, &pending.login_url, &describe(&short_uid, &waiting));
+    // An empty password says: it is approved elsewhere.
+    let password = proof.as_ref().map(Proof::password).transpose()?.filter(|password| !password.expose().is_empty());
+    match (&proof, password) {
+        (Some(proof), Some(password)) => {
+            proof.send(&deployment, &identity, &short_uid, &password).await?;
+        }
+        _ => tell("Waiting for the other device …\n"),
+    }
+    let longest = waiting.expires.and_then(|expires| u64::try_from(expires.since(world.clock.now())).ok());
+    let longest = longest.map_or(WAIT, |micros| WAIT.max(Duration::from_micros(micros)));
+    let session = wait(directory, pending, longest).await.map_err(failed)?;
+    if let Ok(old) = deployment.session() {
+        // It is replaced below; one that cannot be ended now expires by itself.
+        let _ = logout(directory, &identity, &old).await;
+    }
+    deployment.save_session(&session)?;
+    let until = session.until.map(|until| format!(" until {}", minute(until))).unwrap_or_default();
+    let (name, uid) = (&session.username, &session.holder.identity_uid);
+    say(&format!("Logged in as {name}@{uid}{until}. `acquire logout` ends it.\n"));
+    Ok(())
 }
 
-async fn approve(
-    args: &Args,
-    deployment: &Deployment,
-    identity: &ServiceRecord,
-    pending: Pending,
-) -> Result<Session, Vec<Diagnostic>> {
-    let failed = |error: Error| explain("the log-in", &error);
-    let password = if args.wait { SecretText::new("") } else { prompt::password(args.password_stdin)? };
-    // An empty password says: it is approved elsewhere.
-    if password.expose().is_empty() {
-        tell("Waiting for the other device …\n");
-        return wait(&deployment.directory, pending, WAIT).await.map_err(failed);
-    }
-    let device = deployment.device(&args.name)?.filter(|_| args.otp_code.is_none());
-    let code = match (&args.otp_code, &device) {
-        (Some(code), _) => SecretText::new(code.as_str()),
-        (None, Some(_)) => SecretText::new(""),
-        (None, None) => prompt::hidden("One-time code", "--otp-code CODE")?,
-    };
-    let login = Login {
-        device_uid: device.as_ref().map(|device| &device.device_uid),
-        user_uid: device.as_ref().map(|device| &device.user_uid),
-        remember_device: args.remember_device,
-        ..Login::typed(&args.name, &password, code.expose())
-    };
-    let (directory, short_uid) = (&deployment.directory, pending.short_uid());
-    let sent = match &device {
-        Some(device) => send_with_secret(directory, identity, &short_uid, &login, &device.secret).await,
-        None => send_credentials(directory, identity, &short_uid, &login).await,
-    };
-    let Approved { user_uid, device } = sent.map_err(failed)?;
-    if let Some((device_uid, secret)) = device {
-        deployment.save_device(&args.name, &Device { user_uid: user_uid.clone(), device_uid, secret })?;
-    }
-    Ok(pending.approved(user_uid))
+/// Shows who is asked, and where to approve. Talk, not data: a script that gives password and code need not read it.
+fn show(args: &Args, service: &str, login_url: &str, log_in: &str) {
+    let picture = if std::io::stderr().is_terminal() { qr::draw(login_url) } else { String::new() };
+    let here = if args.wait { "" } else { ", and leave the password here empty" };
+    tell(&format!(
+        "Log-in at {service}\n{log_in}Scan this on a device that knows you, or give it to `acquire login` there{here}:\n{picture}  {login_url}\n",
+    ));
 }

@@ -25,7 +25,7 @@ pub async fn run(world: &World, args: &Args) -> Result<Exit, Vec<Diagnostic>> {
         Ok(()) => {}
         // The service knows no such session, so there is nothing left to end.
         Err(Error::Exception(exception)) if exception.class == Class::LoginSessionError => {}
-        Err(error) => return Err(explain("the log-out", &error)),
+        Err(error) => return Err(explain("the log-out", &identity.url.full(), &error)),
     }
     deployment.forget_session()?;
     say(&format!("{}@{} is logged out.\n", session.username, session.holder.identity_uid));

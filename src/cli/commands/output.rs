@@ -27,7 +27,7 @@ pub struct Args {
 /// Prints it from the state; only secrets are asked for.
 pub async fn run(world: &World, args: &Args) -> Result<Exit, Vec<Diagnostic>> {
     let operation = Operation::open(world, None)?;
-    let opened = operation.project.applied(world)?;
+    let opened = operation.project.applied(world).await?;
     tell_if_first(opened.seen, &opened.state);
     let cx = operation.context(world, &opened.state)?;
     let secrets = if args.show_secrets { Some(&cx) } else { None };

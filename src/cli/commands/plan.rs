@@ -1,17 +1,19 @@
 //! `acquire plan`: what would change.
 
-use acquire_engine::plan::Plan;
+use acquire_engine::plan::{Data, Plan, destroy};
+use acquire_engine::policy::publish;
 use acquire_engine::state::{self, Session, State};
 use acquire_model::{Diagnostic, Lineage};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use crate::cli::flags::{Expected, Planning, Show};
 use crate::cli::operation::{Operation, tell_if_first};
-use crate::cli::project::unwritable;
+use crate::cli::project::{quoted, unwritable};
 use crate::cli::render::Paint;
 use crate::cli::render::events::Events;
-use crate::cli::render::plan::{Detail, render};
+use crate::cli::render::plan::render;
 use crate::cli::terminal::{say, tell};
 use crate::cli::{World, codes, exit::Exit};
 
@@ -25,29 +27,39 @@ pub struct Args {
     /// Saves the plan, sealed; `acquire apply FILE` runs exactly this one
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Exits with 2 if there are changes, 0 if there are none
+    /// Exits with 2 if there are changes, 0 if there are none (also -detailed-exitcode)
     #[arg(long)]
     detailed_exitcode: bool,
-    /// Shows every service and every input
-    #[arg(short, long)]
-    verbose: bool,
-    /// Prints events, one JSON object a line, instead
-    #[arg(long)]
-    json: bool,
+    /// Shows what `acquire destroy` would take away (also -destroy)
+    #[arg(long, conflicts_with_all = ["out", "refresh", "refresh_only", "replace"])]
+    destroy: bool,
+    /// With --destroy: data and keys too
+    #[arg(long, requires = "destroy")]
+    data: bool,
+    /// Prints the plan as policies see it, as one JSON document, instead
+    #[arg(long, conflicts_with = "json")]
+    published: bool,
+    #[command(flatten)]
+    planning: Planning,
+    #[command(flatten)]
+    expected: Expected,
+    #[command(flatten)]
+    show: Show,
 }
 
 /// Plans and shows.
 pub async fn run(world: &World, args: &Args) -> Result<Exit, Vec<Diagnostic>> {
-    let events = Events::new(args.json);
-    events.end(shown(world, args, events).await)
+    let events = args.show.events()?;
+    events.end(shown(world, args, &events).await)
 }
 
-async fn shown(world: &World, args: &Args, events: Events) -> Result<Exit, Vec<Diagnostic>> {
+async fn shown(world: &World, args: &Args, events: &Events) -> Result<Exit, Vec<Diagnostic>> {
     let operation = Operation::open(world, args.spec.as_deref())?;
+    args.expected.check_first(world, &operation.project).await?;
     if args.out.is_some() {
-        begin(world, &operation)?;
+        begin(world, &operation).await?;
     }
-    let opened = operation.project.state(world)?;
+    let opened = operation.project.state(world).await?;
     events.begin("plan", operation.project.decoded.spec.name.as_str(), opened.as_ref().map(|opened| &opened.state));
     let key = opened.as_ref().map(|opened| opened.key.clone());
     if let Some(opened) = &opened {
@@ -57,34 +69,49 @@ async fn shown(world: &World, args: &Args, events: Events) -> Result<Exit, Vec<D
     // Before the first apply nothing is anybody's: any lineage will do to ask what is there.
     let state = opened.map_or_else(|| State::new(Lineage::draw(&*world.entropy)), |opened| opened.state);
     let cx = operation.context(world, &state)?;
-    let plan = operation.plan(&cx, &state, key.as_ref()).await?;
-    if events.is_on() {
-        events.plan(&plan);
+    let data = if args.data { Data::Delete } else { Data::Keep };
+    let plan = if args.destroy {
+        destroy(&state, data, &args.planning.scope(), &operation.binary.sha256)?
     } else {
-        let detail = if args.verbose { Detail::Whole } else { Detail::Brief };
+        operation.plan(&cx, &state, key.as_ref(), &args.planning).await?
+    };
+    events.plan(&plan);
+    if args.published {
+        let published = publish(&operation.project.decoded.spec, &plan);
+        say(&format!("{}\n", serde_json::to_string_pretty(&published).unwrap_or_default()));
+    } else if !events.is_on() {
         let paint = Paint { colour: world.terminal.colour_out };
-        say(&format!("{heading}{}", render(&plan, detail, paint)));
+        say(&format!("{heading}{}", render(&plan, args.show.detail(), paint)));
+    }
+    if !args.destroy {
+        operation.judge(world, events, &plan, &args.planning)?;
     }
     if let (Some(file), Some(key)) = (&args.out, &key) {
         let bytes = serde_json::to_vec(&plan).map_err(|error| unwritable(file, &error.into()))?;
         let sealed = state::seal_plan(key, &*world.entropy, &state, &bytes).map_err(|error| vec![error])?;
         save(file, &sealed).map_err(|error| unwritable(file, &error))?;
-        tell(&format!("Next: acquire apply {}\n", file.display()));
-    } else if !plan.is_empty() && !events.is_on() {
-        tell("Next: acquire apply\n");
+        let saved = quoted(&file.to_string_lossy());
+        tell(&format!("Next: {}\n", operation.project.command(&format!("apply {saved}"))));
+    } else if !plan.is_empty() && !events.is_on() && !args.published {
+        let words = match (args.destroy, args.data) {
+            (false, _) => "apply",
+            (true, false) => "destroy",
+            (true, true) => "destroy --data",
+        };
+        tell(&format!("Next: {}\n", operation.project.command(words)));
     }
     Ok(if args.detailed_exitcode && !plan.is_empty() { Exit::Changes } else { Exit::Done })
 }
 
 /// Makes the state if there is none: a saved plan is bound to one.
-fn begin(world: &World, operation: &Operation) -> Result<(), Vec<Diagnostic>> {
-    if operation.project.state(world)?.is_some() {
+async fn begin(world: &World, operation: &Operation) -> Result<(), Vec<Diagnostic>> {
+    if operation.project.state(world).await?.is_some() {
         return Ok(());
     }
     operation.project.prepare()?;
     let location = operation.project.location(world)?;
-    let session = Session::open(&location, world.clock.clone(), world.entropy.clone());
-    session.and_then(Session::close).map_err(|error| vec![error])
+    let session = Session::open(&location, world.clock.clone(), world.entropy.clone()).await;
+    session.map_err(|error| vec![error])?.close().await.map_err(|error| vec![error])
 }
 
 fn save(file: &Path, sealed: &[u8]) -> std::io::Result<()> {

@@ -26,13 +26,14 @@ pub async fn run(world: &World, args: &Args) -> Result<Exit, Vec<Diagnostic>> {
     let deployment = Deployment::find(world, &args.place).await?;
     let identity = deployment.identity().await?;
     let password = prompt::new_password(args.password_stdin)?;
+    let url = identity.url.full();
     let made = register(&deployment.directory, &identity, &args.name, &password)
         .await
-        .map_err(|error| explain("the registration", &error))?;
+        .map_err(|error| explain("the registration", &url, &error))?;
     let uri = made.provisioning_uri.expose();
     let picture = if std::io::stdout().is_terminal() { qr::draw(uri) } else { String::new() };
     say(&format!(
-        "{}@{} is registered. The authenticator app scans this, or takes the secret in it:\n{picture}{uri}\n",
+        "{}@{} is registered at {url}. The authenticator app scans this, or takes the secret in it:\n{picture}{uri}\n",
         args.name,
         identity.uid_text(),
     ));

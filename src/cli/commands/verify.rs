@@ -1,14 +1,15 @@
 //! `acquire verify`: whether what was made is alive and is what it should be.
 
 use acquire_engine::state::State;
-use acquire_model::{Diagnostic, ServiceType};
+use acquire_model::{Address, Diagnostic, Part, ServiceType};
 use std::path::PathBuf;
 
+use crate::cli::flags::Stream;
 use crate::cli::operation::{Operation, attributes, failed, tell_if_first};
 use crate::cli::render::events::Events;
 use crate::cli::render::{self, report};
 use crate::cli::terminal::tell;
-use crate::cli::{World, exit::Exit};
+use crate::cli::{World, codes, exit::Exit};
 
 /// Proves that every service is alive and is what it should be
 ///
@@ -18,27 +19,53 @@ use crate::cli::{World, exit::Exit};
 pub struct Args {
     /// The spec [default: that of -f]
     spec: Option<PathBuf>,
-    /// Prints events, one JSON object a line, instead
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    stream: Stream,
 }
 
 /// Verifies what is in the state.
 pub async fn run(world: &World, args: &Args) -> Result<Exit, Vec<Diagnostic>> {
-    let events = Events::new(args.json);
-    events.end(verified(world, args, events).await)
+    let events = args.stream.open()?;
+    events.end(verified(world, args, &events).await)
 }
 
-async fn verified(world: &World, args: &Args, events: Events) -> Result<Exit, Vec<Diagnostic>> {
+async fn verified(world: &World, args: &Args, events: &Events) -> Result<Exit, Vec<Diagnostic>> {
     let operation = Operation::open(world, args.spec.as_deref())?;
-    let opened = operation.project.applied(world)?;
-    tell_if_first(opened.seen, &opened.state);
-    events.begin("verify", operation.project.decoded.spec.name.as_str(), Some(&opened.state));
-    if services(&opened.state) == 0 {
-        tell("There is no service to verify.\n");
-        return Ok(Exit::Done);
+    let project = &operation.project;
+    let opened = project.state(world).await?;
+    if let Some(opened) = &opened {
+        tell_if_first(opened.seen, &opened.state);
     }
-    prove(world, &operation, &opened.state, events).await
+    let state = opened.as_ref().map(|opened| &opened.state);
+    events.begin("verify", project.decoded.spec.name.as_str(), state);
+    let is_there = |service: &ServiceType| {
+        state.is_some_and(|state| state.resources.contains_key(&Address::part(*service, Part::Function)))
+    };
+    let absent: Vec<&str> = project
+        .decoded
+        .spec
+        .services
+        .keys()
+        .filter(|service| !is_there(service))
+        .map(|service| service.as_str())
+        .collect();
+    let exit = match state.filter(|state| services(state) > 0) {
+        Some(state) => prove(world, &operation, state, events).await?,
+        None if absent.is_empty() => {
+            tell("There is nothing to verify: the spec has no services.\n");
+            Exit::Done
+        }
+        None => Exit::NotVerified,
+    };
+    if absent.is_empty() {
+        return Ok(exit);
+    }
+    let summary = format!("not verified, because not there: {}", absent.join(", "));
+    let hint = format!("`{}` makes and verifies what the spec has", project.command("apply"));
+    let absent = [Diagnostic::error(codes::NOT_IN_STATE, summary).hint(hint)];
+    events.diagnostics(&absent);
+    tell(&render::diagnostics(&absent, world.terminal.colour_err));
+    Ok(Exit::NotVerified)
 }
 
 /// Proves what is in a state, and says so.
@@ -46,7 +73,7 @@ pub async fn prove(
     world: &World,
     operation: &Operation,
     state: &State,
-    events: Events,
+    events: &Events,
 ) -> Result<Exit, Vec<Diagnostic>> {
     let asked = services(state);
     let cx = operation.context(world, state)?;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use crate::cli::terminal::say;
 use crate::cli::user::deployment::{Deployment, Place};
-use crate::cli::user::explain;
+use crate::cli::user::{codes, explain};
 use crate::cli::{World, exit::Exit};
 
 /// Works on the wallet of the Python client.
@@ -34,10 +34,14 @@ struct Seed {
 /// Runs the subcommand.
 pub async fn run(world: &World, args: &Args) -> Result<Exit, Vec<Diagnostic>> {
     let Command::Seed(seed) = &args.command;
+    if !seed.home.is_dir() {
+        let summary = format!("{} is no directory", seed.home.display());
+        return Err(vec![Diagnostic::error(codes::FILE, summary).hint("`--home ~`, unquoted, is your own")]);
+    }
     let deployment = Deployment::find(world, &seed.place).await?;
     let seeded = Wallet::beneath(&seed.home)
         .seed(&deployment.registry)
-        .map_err(|error| explain("seeding the wallet", &error))?;
+        .map_err(|error| explain("the seed of the wallet", &deployment.registry.url.full(), &error))?;
     for old in &seeded.set_aside {
         say(&format!("set aside: {} (of another deployment)\n", old.display()));
     }

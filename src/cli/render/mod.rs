@@ -4,6 +4,8 @@
 pub mod diagnostic;
 /// The event stream of `--json`.
 pub mod events;
+/// The results of tests for other tools.
+pub mod junit;
 /// A plan.
 pub mod plan;
 /// An apply while it runs.
@@ -47,7 +49,7 @@ impl Paint {
             Action::Create => "32",
             Action::Update | Action::Replace => "33",
             Action::Delete => "31",
-            Action::NoOp | Action::Read | Action::Forget => return text.to_owned(),
+            Action::NoOp | Action::Read | Action::Forget | Action::Move => return text.to_owned(),
         };
         if self.colour { format!("\u{1b}[{style}m{text}\u{1b}[0m") } else { text.to_owned() }
     }

@@ -1,12 +1,17 @@
 //! A plan as people read it: by owner, with sign, kind, reason and the line of the spec, and one closing line.
 
 use acquire_engine::plan::{AttributeChange, Call, Drift, Plan, Shown, Step};
-use acquire_model::{Action, Address, Name, Span};
-use std::collections::BTreeMap;
+use acquire_engine::spec::setting_unit;
+use acquire_engine::state::Purpose;
+use acquire_model::attributes::{Unit, unit};
+use acquire_model::{Action, Address, Name, ServiceType, Span};
+use serde_json::{Map, Value};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Paint;
 use super::diagnostic::printable;
 use crate::cli::operation::counted;
+use crate::providers;
 
 /// Longest value that is shown whole, in characters.
 const VALUE_CHARACTERS_MAX: usize = 60;
@@ -17,11 +22,15 @@ const DIGEST_CHARACTERS: usize = 8;
 const REASON_CHARACTERS_MAX: usize = 48;
 /// Most addresses that are listed in one line.
 const LISTED_MAX: usize = 8;
+/// The attribute of a service's function whose fields the spec has right below the service.
+const SETTINGS: &str = "settings";
+/// The attribute of a function that says what runs: nothing, if it is null.
+const BINARY: &str = "binary";
 
 /// How much of a plan is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail {
-    /// Of services that are all made alike, only the first.
+    /// Of services to which the same happens, only the first.
     Brief,
     /// Everything, with every input.
     Whole,
@@ -32,23 +41,26 @@ pub fn render(plan: &Plan, detail: Detail, paint: Paint) -> String {
     let mut text = drift(plan, paint);
     let groups = groups(plan);
     if !text.is_empty() && !groups.is_empty() {
-        text.push_str("Plan, to bring it back\n");
+        let aim = if plan.purpose == Purpose::Refresh { "write it down" } else { "bring it back" };
+        text.push_str(&format!("Plan, to {aim}\n"));
     }
-    let alike = if detail == Detail::Brief { alike(&groups) } else { Vec::new() };
-    for (owner, steps) in groups.iter().filter(|(owner, _)| !alike.contains(owner)) {
+    for ((owner, steps), alike) in classes(&groups, detail) {
         text.push_str(&format!("\n  {owner}\n"));
         text.push_str(&lines(steps, detail, paint));
-    }
-    if !alike.is_empty() {
-        let names: Vec<&str> = alike.iter().map(|name| name.as_str()).collect();
-        let more = counted(alike.len(), "more service");
-        text.push_str(&format!("  … {more}, alike: {} (-v shows all)\n", names.join(", ")));
+        if !alike.is_empty() {
+            let more = counted(alike.len(), "more service");
+            text.push_str(&format!("  … {more}, alike: {} (-v shows all)\n", alike.join(", ")));
+        }
     }
     if !plan.kept.is_empty() {
-        text.push_str(&format!("\nKept, because they hold data: {}\n", listed(&plan.kept)));
+        text.push_str(&format!("\nKept, because they hold data or are protected: {}\n", listed(&plan.kept)));
     }
     if !text.is_empty() {
         text.push('\n');
+    }
+    if plan.left > 0 && plan.purpose != Purpose::Rollback {
+        let left = counted(plan.left, "resource");
+        text.push_str(&format!("Left as they are, by -target or -exclude: {left}. Plan without them afterwards.\n"));
     }
     text + &closing(plan)
 }
@@ -60,9 +72,13 @@ pub fn closing(plan: &Plan) -> String {
     }
     let summary = plan.summary();
     let written = plan.steps.iter().filter(|step| step.call == Call::Record).count();
-    let written = if written == 0 { String::new() } else { format!(" {written} to write down.") };
+    let forgotten = plan.steps.iter().filter(|step| step.call == Call::Forget).count();
+    let more = |count: usize, what: &str| if count == 0 { String::new() } else { format!(" {count} {what}.") };
+    let moved = plan.steps.iter().filter(|step| step.action == Action::Move).count();
+    let more_of_it = [(moved, "to move"), (written, "to write down"), (forgotten, "to forget")];
+    let more_of_it: String = more_of_it.into_iter().map(|(count, what)| more(count, what)).collect();
     let (add, change, destroy) = (summary.add, summary.change, summary.destroy);
-    format!("Plan: {add} to add, {change} to change, {destroy} to destroy.{written}\n")
+    format!("Plan: {add} to add, {change} to change, {destroy} to destroy.{more_of_it}\n")
 }
 
 /// Whose resources a plan touches, in the order in which they are shown.
@@ -70,8 +86,13 @@ pub fn owners(plan: &Plan) -> Vec<&Name> {
     groups(plan).into_iter().map(|(owner, _)| owner).collect()
 }
 
+/// Whether something is there but does not run.
+pub fn is_down(drift: &Drift) -> bool {
+    drift.changes.iter().any(|change| change.name == BINARY && change.after == Shown::Known(Value::Null))
+}
+
 /// Addresses in one line, the rest of a long list counted.
-pub fn listed(addresses: &[Address]) -> String {
+fn listed(addresses: &[Address]) -> String {
     let shown: Vec<String> = addresses.iter().take(LISTED_MAX).map(Address::to_string).collect();
     match addresses.len().saturating_sub(LISTED_MAX) {
         0 => shown.join(", "),
@@ -80,10 +101,13 @@ pub fn listed(addresses: &[Address]) -> String {
 }
 
 /// A value as people may see it, short.
-pub fn shown(value: &Shown) -> String {
+fn shown(value: &Shown, unit: Option<Unit>) -> String {
     match value {
-        Shown::Absent => "none".to_owned(),
+        Shown::Absent | Shown::Known(Value::Null) => "none".to_owned(),
         Shown::Known(value) => {
+            if let (Some(count), Some(unit)) = (value.as_u64(), unit) {
+                return quantity(count, unit);
+            }
             if let Some(digest) = value.as_str().filter(|text| is_digest(text)) {
                 return format!("{}…", digest.get(..DIGEST_CHARACTERS).unwrap_or(digest));
             }
@@ -96,6 +120,17 @@ pub fn shown(value: &Shown) -> String {
         Shown::AfterApply => "(known after apply)".to_owned(),
         Shown::Sensitive => "(sensitive)".to_owned(),
     }
+}
+
+/// A number in the largest unit that leaves it whole.
+fn quantity(count: u64, unit: Unit) -> String {
+    let (one, larger) = match unit {
+        Unit::Bytes => ("B", [(1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")]),
+        Unit::Seconds => ("s", [(86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")]),
+    };
+    let fits = larger.into_iter().find(|(size, _)| count >= *size && count.is_multiple_of(*size));
+    let (size, word) = fits.unwrap_or((1, one));
+    format!("{} {word}", count / size)
 }
 
 fn is_digest(text: &str) -> bool {
@@ -126,17 +161,39 @@ fn groups(plan: &Plan) -> Vec<Group<'_>> {
     groups
 }
 
-/// Services that wholly come or wholly go, but for the one with the most to show.
-fn alike<'a>(groups: &[Group<'a>]) -> Vec<&'a Name> {
-    let all =
-        |action| move |(_, steps): &&Group| steps.iter().all(|step| step.service.is_some() && step.action == action);
-    let mut alike = Vec::new();
-    for action in [Action::Create, Action::Delete] {
-        let whole: Vec<&Group> = groups.iter().filter(all(action)).collect();
-        let most = whole.iter().rev().max_by_key(|(_, steps)| steps.len()).map(|(owner, _)| *owner);
-        alike.extend(whole.iter().map(|(owner, _)| *owner).filter(|owner| Some(*owner) != most));
+/// The groups that are shown, each with the services to which the same happens and which are only named.
+fn classes<'g, 'a>(groups: &'g [Group<'a>], detail: Detail) -> Vec<(&'g Group<'a>, Vec<&'a str>)> {
+    let mut classes: Vec<(String, Vec<&Group>)> = Vec::new();
+    for group in groups {
+        let likeness = if detail == Detail::Brief { likeness(group) } else { group.0.to_string() };
+        match classes.iter_mut().find(|(known, _)| *known == likeness) {
+            Some((_, members)) => members.push(group),
+            None => classes.push((likeness, vec![group])),
+        }
     }
-    alike
+    let class = |(_, members): (String, Vec<&'g Group<'a>>)| {
+        let most = members.iter().rev().max_by_key(|(_, steps)| steps.len()).copied()?;
+        let others = members.iter().filter(|(owner, _)| *owner != most.0);
+        Some((most, others.map(|(owner, _)| owner.as_str()).collect()))
+    };
+    classes.into_iter().filter_map(class).collect()
+}
+
+/// What is the same for services to which the same happens. Where all of a service comes or goes it does not matter
+/// which parts it has.
+fn likeness((owner, steps): &Group<'_>) -> String {
+    let first = steps.first().map(|step| step.action);
+    let is_whole =
+        matches!(first, Some(Action::Create | Action::Delete)) && steps.iter().all(|step| Some(step.action) == first);
+    if steps.iter().any(|step| step.service.is_none()) {
+        return owner.to_string();
+    }
+    let line = |step: &&Step| match is_whole {
+        true => format!("{} {}", step.action, step.reason),
+        false => format!("{} {} {}{}", step.action, part(&step.address), step.reason, inputs(step, Detail::Brief)),
+    };
+    let lines: BTreeSet<String> = steps.iter().map(line).collect();
+    lines.into_iter().collect::<Vec<_>>().join("\n").replace(owner.as_str(), "…")
 }
 
 /// The lines of one owner, in columns.
@@ -170,20 +227,44 @@ fn inputs(step: &Step, detail: Detail) -> String {
     if (is_made && step.service.is_some() && detail == Detail::Brief) || step.action == Action::Delete {
         return String::new();
     }
-    let width = step.changes.iter().map(|change| change.name.chars().count()).max().unwrap_or_default();
-    let lines = step.changes.iter().map(|change| {
-        let name = printable(&change.name);
-        let after = shown(&change.after);
-        if is_made {
-            format!("          {name:<width$}  {after}\n")
-        } else {
-            format!("          {name:<width$}  {} → {after}\n", shown(&change.before))
-        }
-    });
-    lines.collect()
+    let rows: Vec<Row> = step.changes.iter().flat_map(|change| rows(change, step.service)).collect();
+    let width = rows.iter().map(|row| row.name.chars().count()).max().unwrap_or_default();
+    let line = |Row { name, before, after }: &Row| {
+        let before = if is_made { String::new() } else { format!("{before} → ") };
+        format!("          {name:<width$}  {before}{after}\n")
+    };
+    rows.iter().map(line).collect()
 }
 
-fn drift(plan: &Plan, paint: Paint) -> String {
+/// One line of what differs.
+struct Row {
+    name: String,
+    before: String,
+    after: String,
+}
+
+/// What differs, under the names that the spec has for it; of an object, only the fields that differ.
+fn rows(change: &AttributeChange, service: Option<ServiceType>) -> Vec<Row> {
+    let AttributeChange { name, before, after } = change;
+    if let (Shown::Known(Value::Object(before)), Shown::Known(Value::Object(after))) = (before, after) {
+        let field = |fields: &Map<String, Value>, name| fields.get(name).cloned().map_or(Shown::Absent, Shown::Known);
+        let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+        let differing = names.into_iter().filter(|name| before.get(*name) != after.get(*name));
+        let fields = differing.map(|of| AttributeChange {
+            name: if service.is_some() && name == SETTINGS { of.clone() } else { format!("{name}.{of}") },
+            before: field(before, of),
+            after: field(after, of),
+        });
+        return fields.flat_map(|change| rows(&change, service)).collect();
+    }
+    let (short, unit) = unit(name);
+    let unit = unit.or_else(|| setting_unit(service?, name));
+    let name = printable(if service.is_some() { short } else { name });
+    vec![Row { name, before: shown(before, unit), after: shown(after, unit) }]
+}
+
+/// What was changed outside; nothing if nothing was.
+pub fn drift(plan: &Plan, paint: Paint) -> String {
     if plan.drift.is_empty() {
         return String::new();
     }
@@ -194,17 +275,19 @@ fn drift(plan: &Plan, paint: Paint) -> String {
 
 fn drift_lines(drift: &Drift, width: usize, paint: Paint) -> String {
     let address = drift.address.to_string();
-    let seen = format!("seen on {}", drift.provider);
+    let seen = format!("seen on {}", providers::place(&drift.provider));
     if drift.gone {
         let sign = paint.action(Action::Delete, "-");
         return format!("  {sign} {address:<width$}  is gone  {seen}\n");
     }
     let sign = paint.action(Action::Update, "~");
-    let change = |change: &AttributeChange| {
-        let (before, after) = (shown(&change.before), shown(&change.after));
-        format!("  {sign} {address:<width$}  {} {before} → {after}  {seen}\n", printable(&change.name))
-    };
-    drift.changes.iter().map(change).collect()
+    if is_down(drift) {
+        return format!("  {sign} {address:<width$}  is not running  {seen}\n");
+    }
+    let service = drift.address.owner().as_str().parse().ok();
+    let rows = drift.changes.iter().flat_map(|change| rows(change, service));
+    let line = |Row { name, before, after }| format!("  {sign} {address:<width$}  {name} {before} → {after}  {seen}\n");
+    rows.map(line).collect()
 }
 
 #[cfg(test)]
@@ -218,6 +301,7 @@ mod tests {
             "address": address, "action": action, "call": call, "provider": "local", "token": "", "desired": {},
             "sensitive": [], "prior": null, "changes": [], "reason": "not there yet", "origin": null, "needs": [],
             "dependencies": [], "service": service, "holds_data": false,
+            "lifecycle": {},
         });
         step.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         step
@@ -230,7 +314,7 @@ mod tests {
     fn plan(steps: Vec<Value>, drift: Vec<Value>, kept: Vec<&str>) -> Plan {
         serde_json::from_value(json!({
             "format": 1, "lineage": "0".repeat(32), "serial": 41, "spec_digest": null, "binary_sha256": "",
-            "steps": steps, "drift": drift, "kept": kept, "unchanged": 0,
+            "steps": steps, "drift": drift, "kept": kept, "unchanged": 0, "left": 0,
         }))
         .unwrap()
     }
@@ -248,8 +332,16 @@ mod tests {
     fn each_change_has_its_sign_reason_and_line() {
         let origin = json!({ "file": "acquire.yaml", "line": 14, "column": 3, "length": 6 });
         let more = json!({
-            "origin": origin, "reason": "memory_bytes changed in the spec",
-            "changes": [change("memory_bytes", json!({ "known": 128 }), json!({ "known": 512 }))],
+            "origin": origin, "reason": "memory, otp_reuse and timeout changed in the spec",
+            "changes": [
+                change("memory_bytes", json!({ "known": 128 << 20 }), json!({ "known": 1 << 30 })),
+                change(
+                    "settings",
+                    json!({ "known": { "otp_reuse": "reject", "rotate_seconds": 604_800, "session": { "pending": 1800 } } }),
+                    json!({ "known": { "otp_reuse": "allow", "rotate_seconds": 604_800, "session": {} } }),
+                ),
+                change("timeout_seconds", json!({ "known": 90 }), json!({ "known": 7200 })),
+            ],
         });
         let digest = "9ac1".repeat(16);
         let replaced = json!({
@@ -273,8 +365,11 @@ mod tests {
         ];
         let expected = r#"
   identity
-    ~   function  memory_bytes changed in the spec  acquire.yaml:14
-          memory_bytes  128 → 512
+    ~   function  memory, otp_reuse and timeout changed in the spec  acquire.yaml:14
+          memory           128 MiB → 1 GiB
+          otp_reuse        "reject" → "allow"
+          session.pending  30 min → none
+          timeout          90 s → 2 h
 
   m1
     -/+ marker  input changed in the spec; it cannot change in place
@@ -307,19 +402,58 @@ Plan: 2 to add, 1 to change, 2 to destroy.
     }
 
     #[test]
+    fn services_to_which_the_same_happens_are_shown_once_with_the_common_reason() {
+        let update = |service: &str, before: Value, reason: &str| {
+            let address = format!("{service}/function");
+            let more = json!({ "reason": reason, "changes": [change("binary", before, json!({ "known": "new" }))] });
+            step(&address, "update", "update", more)
+        };
+        let old = || json!({ "known": "old" });
+        let alike = ["identity", "access"].map(|service| update(service, old(), "binary changed"));
+        let expected = r#"
+  identity
+    ~   function  binary changed
+          binary  "old" → "new"
+  … 1 more service, alike: access (-v shows all)
+
+Plan: 0 to add, 2 to change, 0 to destroy.
+"#;
+        let plan_of = |steps: Vec<Value>| plan(steps, vec![], vec![]);
+        let text_of_alike = text(&plan_of(alike.to_vec()));
+        assert_eq!(
+            text_of_alike.replace("access", "x").replace("identity", "x"),
+            expected.replace("access", "x").replace("identity", "x")
+        );
+        let by_owner = ["identity", "access"]
+            .map(|service| update(service, old(), &format!("depends on {service}/bucket which is changed")));
+        assert!(text(&plan_of(by_owner.to_vec())).contains("1 more service, alike"), "each on its own bucket is alike");
+        for other in
+            [update("access", old(), "it is not running"), update("access", json!({ "known": "x" }), "binary changed")]
+        {
+            let text = text(&plan_of(vec![update("identity", old(), "binary changed"), other]));
+            assert!(!text.contains("alike"), "{text}");
+        }
+    }
+
+    #[test]
     fn what_changed_outside_comes_first() {
         let drift = vec![
             json!({
                 "address": "identity/function", "provider": "aws", "gone": false, "origin": null,
-                "changes": [change("memory_bytes", json!({ "known": 512 }), json!({ "known": 128 }))],
+                "changes": [change("memory_bytes", json!({ "known": 512 << 20 }), json!({ "known": 128 << 20 }))],
+            }),
+            json!({
+                "address": "access/function", "provider": "local", "gone": false, "origin": null,
+                "changes": [change("binary", json!({ "known": "9ac1" }), json!({ "known": null }))],
             }),
             json!({ "address": "m1/marker", "provider": "local", "gone": true, "origin": null, "changes": [] }),
         ];
         let steps = vec![step("m1/marker", "create", "create", json!({ "reason": "somebody deleted it outside" }))];
         let expected = "
 Drift (changed outside Acquire since serial 41)
-  ~ identity/function  memory_bytes 512 → 128  seen on aws
-  - m1/marker          is gone  seen on local
+  ~ identity/function  memory 512 MiB → 128 MiB  seen on aws
+  ~ access/function    is not running  seen on this machine
+  - m1/marker          is gone  seen on this machine
 
 Plan, to bring it back
 
@@ -335,7 +469,7 @@ Plan: 1 to add, 0 to change, 0 to destroy.
     fn what_is_kept_is_listed_and_a_long_list_is_counted() {
         let kept: Vec<String> = (0..10).map(|n| format!("m{n}/bucket")).collect();
         let text = text(&plan(vec![], vec![], kept.iter().map(String::as_str).collect()));
-        assert!(text.contains("hold data: m0/bucket, ") && text.contains(" m7/bucket and 2 more\n"), "{text}");
+        assert!(text.contains(": m0/bucket, ") && text.contains(" m7/bucket and 2 more\n"), "{text}");
     }
 
     #[test]

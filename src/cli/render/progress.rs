@@ -20,11 +20,25 @@ const OWNERS_LIVE_MAX: usize = 16;
 const TICK: Duration = Duration::from_millis(100);
 
 /// Makes whatever shows progress here.
-pub fn new(plan: &Plan, events: Events, is_live: bool, paint: Paint) -> Box<dyn Progress> {
-    match (events, is_live) {
-        (Events::On, _) => Box::new(events),
-        (Events::Off, true) => Box::new(Live::new(plan)),
-        (Events::Off, false) => Box::new(Lines(paint)),
+pub fn new(plan: &Plan, events: &Events, is_live: bool, paint: Paint) -> Box<dyn Progress> {
+    let text: Box<dyn Progress> = match (events.is_on(), is_live) {
+        (true, _) => Box::new(Quiet),
+        (false, true) => Box::new(Live::new(plan)),
+        (false, false) => Box::new(Lines(paint)),
+    };
+    Box::new(Shown { text, events: events.clone() })
+}
+
+/// What a person reads, and the events beside it.
+struct Shown {
+    text: Box<dyn Progress>,
+    events: Events,
+}
+
+impl Progress for Shown {
+    fn event(&self, event: &Event) {
+        self.events.step(event);
+        self.text.event(event);
     }
 }
 
@@ -33,12 +47,6 @@ pub struct Quiet;
 
 impl Progress for Quiet {
     fn event(&self, _event: &Event) {}
-}
-
-impl Progress for Events {
-    fn event(&self, event: &Event) {
-        self.step(event);
-    }
 }
 
 /// One line when something ends or is tried again.
@@ -54,8 +62,8 @@ impl Progress for Lines {
                 let (error, wait) = (printable(error), seconds(*wait));
                 tell(&format!("  … {address}  try {attempt} failed ({error}), again in {wait}\n"));
             }
-            What::Skipped => tell(&format!("  · {address}  not started: what it needs failed\n")),
-            What::Started => {}
+            // How many were not started is said once, at the end.
+            What::Started | What::Skipped => {}
         }
     }
 }
@@ -63,6 +71,8 @@ impl Progress for Lines {
 fn done(event: &Event) -> &'static str {
     match (event.call, event.action) {
         (Call::Record, _) => "written down",
+        (Call::Forget, _) => "forgotten",
+        (Call::Move, _) => "moved",
         (Call::Create, Action::Replace) => "made anew",
         (Call::Create, _) => "made",
         (Call::Update, _) => "changed",

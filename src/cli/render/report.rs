@@ -1,13 +1,14 @@
 //! What an apply came to, and what was proved.
 
 use acquire_engine::apply::{Outcome, Resumed};
-use acquire_engine::state::{Run, State};
-use acquire_model::{Address, ServiceType, attributes};
+use acquire_engine::state::{InDoubt, Run, State};
+use acquire_model::{Address, ServiceType, Timestamp, attributes};
 use acquire_provider::verify::Report;
+use std::path::Path;
 
-use super::plan::listed;
 use super::progress::seconds;
 use crate::cli::operation::counted;
+use crate::cli::project::Project;
 
 /// Digits by which a digest is shown.
 const DIGEST_CHARACTERS: usize = 4;
@@ -51,6 +52,40 @@ pub fn services(places: &[Place]) -> String {
     places.iter().map(line).collect()
 }
 
+/// A point in time, to the second: `2026-11-25 01:58:06 UTC`.
+pub fn moment(at: Timestamp) -> String {
+    let text = at.to_string();
+    format!("{} UTC", text.split('.').next().unwrap_or(&text).replace('T', " "))
+}
+
+/// The beginning of a digest or of a key, as people are shown it.
+pub fn short(digest: &str) -> String {
+    match digest.char_indices().nth(DIGEST_CHARACTERS) {
+        Some((end, _)) => format!("{}…", digest.get(..end).unwrap_or_default()),
+        None => digest.to_owned(),
+    }
+}
+
+/// The steps whose outcome nobody knows yet.
+pub fn doubts(state: &State) -> String {
+    let line = |(address, doubt): (&Address, &InDoubt)| {
+        format!("  ? {address}  {} begun {}\n", doubt.intent.action, moment(doubt.since))
+    };
+    let lines: String = state.in_doubt.iter().map(line).collect();
+    if lines.is_empty() { lines } else { format!("In doubt, since a run was cut off\n{lines}") }
+}
+
+/// What to keep safe after the first apply.
+pub fn back_up(keys: &Path, has_passphrase: bool) -> String {
+    let keys = keys.display();
+    let (what, without) = if has_passphrase {
+        (format!("Keep the passphrase, and back up {keys}"), "it and the keys there")
+    } else {
+        (format!("Back up {keys}"), "the state key and other keys there")
+    };
+    format!("{what}, apart from the data: without {without} neither state nor data opens again.\n")
+}
+
 /// What there is to resume.
 pub fn resuming(run: Option<&Run>, in_doubt: usize) -> String {
     match run.filter(|run| run.ended.is_none()) {
@@ -75,49 +110,54 @@ pub fn resumed(resumed: &Resumed) -> String {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Command {
     /// An apply.
-    Apply,
+    Apply {
+        /// How many steps a run had done that was cut off, and that this one goes on with.
+        before: u64,
+    },
     /// A destroy.
     Destroy,
+    /// A rollback.
+    Rollback,
 }
 
 /// What an apply or destroy came to, in one line or a few.
 pub fn outcome(command: Command, outcome: &Outcome) -> String {
     let Outcome { added, changed, destroyed, .. } = outcome;
     let (word, sums) = match command {
-        Command::Apply => ("Apply", format!("{added} added, {changed} changed, {destroyed} destroyed")),
+        Command::Apply { before } => {
+            let before = if before == 0 { String::new() } else { format!(" now; {before} done before") };
+            ("Apply", format!("{added} added, {changed} changed, {destroyed} destroyed{before}"))
+        }
         Command::Destroy => ("Destroy", format!("{destroyed} destroyed")),
+        Command::Rollback => ("Rollback", format!("{changed} changed")),
     };
-    let mut text = if outcome.is_complete() {
-        format!("{word} complete: {sums}.\n")
-    } else {
-        let (failed, skipped) = (outcome.failed.len(), outcome.skipped.len());
-        format!("{word} stopped in part: {sums}; {failed} failed, {skipped} not started because of that.\n")
+    // The plan listed them.
+    let kept = if outcome.kept.is_empty() { String::new() } else { format!(", {} kept", outcome.kept.len()) };
+    let mut text = match (outcome.failed.len(), outcome.skipped.len()) {
+        (0, 0) => format!("{word} complete: {sums}{kept}.\n"),
+        (0, skipped) => format!("{word} stopped in part: {sums}{kept}; {skipped} not started.\n"),
+        (failed, 0) => format!("{word} stopped in part: {sums}{kept}; {failed} failed.\n"),
+        (failed, skipped) => {
+            format!("{word} stopped in part: {sums}{kept}; {failed} failed, {skipped} not started because of that.\n")
+        }
     };
     for (address, when) in &outcome.scheduled {
-        text.push_str(&format!("  {address} is deleted by its vendor at {when} UTC\n"));
-    }
-    if !outcome.kept.is_empty() {
-        text.push_str(&format!("Kept, because they hold data: {}\n", listed(&outcome.kept)));
+        text.push_str(&format!("  {address} is deleted by its vendor at {}\n", moment(*when)));
     }
     text
 }
 
 /// What to do after a run that stopped in part.
-pub fn go_on(command: Command, outcome: &Outcome) -> String {
+pub fn go_on(project: &Project, words: &str, outcome: &Outcome) -> String {
     let first = if outcome.failed.is_empty() { "" } else { "put right what failed, then " };
-    let again = match command {
-        Command::Apply => "acquire apply",
-        Command::Destroy => "acquire destroy",
-    };
-    format!("Next: {first}`{again}` goes on from here\n")
+    format!("Next: {first}`{}` goes on from here\n", project.command(words))
 }
 
 /// What was proved; only what was checked in this run is claimed.
 pub fn verified(report: &Report, asked: usize, binary: &str) -> String {
     let good = report.services.len();
-    let digest: String = binary.chars().take(DIGEST_CHARACTERS).collect();
     let which = if report.services.iter().all(|verified| verified.binary == binary) && good > 0 {
-        format!(" (binary {digest}…, same as this one)")
+        format!(" (binary {}, same as this one)", short(binary))
     } else {
         String::new()
     };
@@ -170,7 +210,9 @@ mod tests {
     #[test]
     fn an_outcome_says_what_was_done_and_what_was_not() {
         let complete = Outcome { added: 3, changed: 1, ..Outcome::default() };
-        assert_eq!(outcome(Command::Apply, &complete), "Apply complete: 3 added, 1 changed, 0 destroyed.\n");
+        let applied = |before| outcome(Command::Apply { before }, &complete);
+        assert_eq!(applied(0), "Apply complete: 3 added, 1 changed, 0 destroyed.\n");
+        assert_eq!(applied(32), "Apply complete: 3 added, 1 changed, 0 destroyed now; 32 done before.\n");
         let address: Address = "a/marker".parse().unwrap();
         let part = Outcome {
             destroyed: 2,
@@ -181,8 +223,7 @@ mod tests {
         };
         assert_eq!(
             outcome(Command::Destroy, &part),
-            "Destroy stopped in part: 2 destroyed; 1 failed, 1 not started because of that.\n\
-             Kept, because they hold data: a/marker\n"
+            "Destroy stopped in part: 2 destroyed, 1 kept; 1 failed, 1 not started because of that.\n"
         );
     }
 }

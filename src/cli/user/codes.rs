@@ -26,3 +26,7 @@ pub const NO_TERMINAL: Code = Code(419);
 pub const SERVICE: Code = Code(420);
 /// The password is too weak.
 pub const PASSWORD: Code = Code(421);
+/// The registry does not know the service.
+pub const NO_SERVICE: Code = Code(422);
+/// It is no login URL, or one of another deployment.
+pub const LOGIN_URL: Code = Code(423);

@@ -1,15 +1,17 @@
-use acquire_client::{Directory, Http, Reach, Session, Settings, Transport, discover, provisioned};
+use acquire_client::{Directory, Error, Http, Reach, Session, Settings, Transport, discover, provisioned};
+use acquire_engine::state::State;
+use acquire_envelope::Class;
 use acquire_envelope::service::ServiceRecord;
 use acquire_envelope::url::ServiceUrl;
 use acquire_model::uid::ServiceUid;
-use acquire_model::{Address, Diagnostic, ServiceType, attributes};
+use acquire_model::{Address, Diagnostic, ServiceType, Severity, attributes};
 use std::sync::Arc;
 
 use super::files::{Device, Files, Known};
 use super::{codes, explain};
-use crate::cli::World;
 use crate::cli::project::Project;
 use crate::cli::terminal::tell;
+use crate::cli::{World, render, variables};
 
 /// Where the deployment is.
 #[derive(clap::Args, Debug, Clone)]
@@ -28,8 +30,9 @@ pub struct Deployment {
     pub directory: Directory,
     /// Its registry as it is now.
     pub registry: ServiceRecord,
-    /// The user's files.
-    pub files: Files,
+    files: Files,
+    known: Known,
+    /// The identity service that is meant this time, by uid or URL.
     identity: String,
 }
 
@@ -40,11 +43,11 @@ impl Deployment {
         // A person says where to call, so a private network is as good as any; only https leaves this machine.
         let settings = Settings { reach: Reach::Private, ..Settings::default() };
         let transport: Arc<dyn Transport> =
-            Arc::new(Http::new(settings).map_err(|error| explain("the start", &error))?);
-        let named = place.registry.as_deref().or_else(|| world.environment.variable("ACQUIRE_REGISTRY"));
+            Arc::new(Http::new(settings).map_err(|error| explain("the start", "this machine", &error))?);
+        let named = place.registry.as_deref().or_else(|| variables::REGISTRY.of(&world.environment));
         let known = match named {
             Some(url) => at(world, &*transport, &files, url).await?,
-            None => match here(world)? {
+            None => match here(world).await? {
                 Some(known) => known,
                 None => files.last()?.ok_or_else(nowhere)?,
             },
@@ -52,20 +55,31 @@ impl Deployment {
         let url = known.registry.url.full();
         let directory = Directory::new(known.registry, transport, world.clock.clone(), world.entropy.clone());
         let registry = directory.registry().await.map_err(|error| {
-            let mut problems = explain("asking the registry", &error);
+            let mut problems = explain("the question who it is", &url, &error);
             if let Some(problem) = problems.iter_mut().find(|problem| problem.code == codes::NOT_THE_ONE) {
-                problem.hint = Some(format!("if the deployment was made anew there, remove {}", files.about(&url)));
+                let files = files.about(&url);
+                problem.hint =
+                    Some(format!("type no password; but if the deployment was made anew there, remove {files}"));
             }
             problems
         })?;
-        let identity = place.identity.clone().unwrap_or(known.identity);
-        files.keep(&Known { registry: registry.clone(), identity: identity.clone() })?;
-        Ok(Self { directory, registry, files, identity })
+        let known = Known { registry: registry.clone(), identity: known.identity, lineage: known.lineage };
+        files.keep(&known)?;
+        let identity = place.identity.clone().unwrap_or_else(|| known.identity.clone());
+        Ok(Self { directory, registry, files, known, identity })
     }
 
-    /// The identity service.
+    /// The identity service. One that was named is the one to be used from now on.
     pub async fn identity(&self) -> Result<ServiceRecord, Vec<Diagnostic>> {
-        self.service(&self.identity).await
+        let found = self.service(&self.identity).await?;
+        if found.service_type == ServiceType::Identity {
+            self.files.keep(&Known { identity: self.identity.clone(), ..self.known.clone() })?;
+            return Ok(found);
+        }
+        let summary = format!("{} at {} is no identity service, but {}", self.identity, found.url, found.service_type);
+        Err(vec![
+            Diagnostic::error(codes::NO_SERVICE, summary).hint("leave `--identity` out: the deployment has its own"),
+        ])
     }
 
     /// A service by uid or URL.
@@ -74,7 +88,16 @@ impl Deployment {
             Ok(uid) => self.directory.by_uid(&uid).await,
             Err(_) => self.directory.by_url(name).await,
         };
-        found.map_err(|error| explain(&format!("looking up {name}"), &error))
+        found.map_err(|error| {
+            let url = self.url();
+            let summary = match &error {
+                Error::Invalid(problem) => problem.clone(),
+                error if error.class() == Some(Class::MissingServiceError) => format!("{url} knows no service {name}"),
+                error => return explain("the look-up", &url, error),
+            };
+            let hint = "`--registry URL` names another deployment, `--identity UID|URL` another identity service";
+            vec![Diagnostic::error(codes::NO_SERVICE, summary).hint(hint)]
+        })
     }
 
     /// The saved session of this deployment.
@@ -110,48 +133,91 @@ impl Deployment {
     }
 }
 
+/// Remembers an applied deployment as the one used last: users on this machine then need not name it.
+pub fn remember(world: &World, state: &State) {
+    tell_problems(world, || {
+        let Some(known) = in_state(state)? else { return Ok(()) };
+        let files = Files::open(&world.environment)?;
+        // What was kept of an earlier deployment at that address is good for nothing.
+        let earlier = files.known(&known.registry.url.full())?.and_then(|earlier| earlier.lineage);
+        if let Some(earlier) = earlier.filter(|earlier| *earlier != state.lineage) {
+            files.forget(&earlier, true)?;
+        }
+        files.keep(&known)
+    });
+}
+
+/// Forgets a destroyed deployment as the one used last; if nothing is left of it, also its keys, session and devices.
+pub fn forget(world: &World, state: &State) {
+    tell_problems(world, || match in_state(state)? {
+        // Only another part of it was destroyed.
+        Some(_) => Ok(()),
+        None => Files::open(&world.environment)?.forget(&state.lineage, state.resource_count() == 0),
+    });
+}
+
+/// What is remembered is a convenience: whoever applies or destroys is told if it fails, and goes on.
+fn tell_problems(world: &World, work: impl FnOnce() -> Result<(), Vec<Diagnostic>>) {
+    let problems = work().err().unwrap_or_default().into_iter();
+    let warnings = problems.map(|problem| Diagnostic { severity: Severity::Warning, ..problem });
+    tell(&render::diagnostics(&warnings.collect::<Vec<_>>(), world.terminal.colour_err));
+}
+
 /// The deployment whose registry is at a URL. The first time its keys are taken as they come, and said; from then on
 /// they must be the same, or have been changed by whoever had them.
 async fn at(world: &World, transport: &dyn Transport, files: &Files, url: &str) -> Result<Known, Vec<Diagnostic>> {
+    let hint = "`acquire output` shows the registry's URL to whoever applied the deployment";
     let parsed: ServiceUrl = url.parse().map_err(|error: acquire_envelope::url::Invalid| {
-        vec![Diagnostic::error(codes::NO_DEPLOYMENT, error.to_string())]
+        vec![Diagnostic::error(codes::NO_DEPLOYMENT, error.to_string()).hint(hint)]
     })?;
-    if let Some(known) = files.known(&parsed.full())? {
+    let full = parsed.full();
+    if let Some(known) = files.known(&full)? {
         return Ok(known);
     }
-    let registry = discover(transport, &*world.clock, ServiceType::Registry, url)
-        .await
-        .map_err(|error| explain("asking the registry", &error))?;
-    tell(&format!(
-        "First time at {}: its certificate is {}. From now on no other is accepted there.\n",
-        parsed.full(),
-        registry.public_certificate.fingerprint(),
-    ));
+    let registry =
+        discover(transport, &*world.clock, ServiceType::Registry, url).await.map_err(|error| match error {
+            Error::Answer(why) => {
+                let summary = format!("what answers at {full} is no registry: {why}");
+                vec![Diagnostic::error(codes::NOT_THE_ONE, summary).hint(hint)]
+            }
+            error => explain("the question who it is", &full, &error),
+        })?;
+    let fingerprint = registry.public_certificate.fingerprint();
+    tell(&format!("First time at {full}: its certificate is {fingerprint}. From now on no other is accepted there.\n"));
     let canonical = registry.canonical_url();
     let identity = canonical.rsplit_once("registry").map(|(before, after)| format!("{before}identity{after}"));
-    Ok(Known { identity: identity.unwrap_or(canonical), registry })
+    Ok(Known { identity: identity.unwrap_or(canonical), registry, lineage: None })
 }
 
 /// The deployment of the spec here or above, as its state has it.
-fn here(world: &World) -> Result<Option<Known>, Vec<Diagnostic>> {
+async fn here(world: &World) -> Result<Option<Known>, Vec<Diagnostic>> {
     let Some(project) = Project::find(world)? else { return Ok(None) };
-    let state = project.applied(world)?.state;
+    let known = in_state(&project.applied(world).await?.state)?.ok_or_else(|| {
+        let file = project.file.display();
+        let summary = format!("the deployment of {file} has no registry or no identity service at present");
+        let hint = format!("`{}` brings it up; `--registry URL` names another", project.command("apply"));
+        vec![Diagnostic::error(codes::NO_DEPLOYMENT, summary).hint(hint)]
+    })?;
+    Ok(Some(known))
+}
+
+/// What a state says of registry and identity service; `None` if it lacks one of them.
+fn in_state(state: &State) -> Result<Option<Known>, Vec<Diagnostic>> {
     let output = |owner: &str, kind: &str, name: &str| {
-        let place: Option<Address> = format!("{owner}/{kind}").parse().ok();
-        let recorded = place.and_then(|place| state.resources.get(&place));
-        recorded.and_then(|recorded| attributes::text(&recorded.attributes, name)).ok_or_else(|| {
-            let summary = format!("the deployment of {} has no {owner} service at present", project.file.display());
-            vec![Diagnostic::error(codes::NO_DEPLOYMENT, summary).hint("`acquire apply` brings it up")]
-        })
+        let place: Address = format!("{owner}/{kind}").parse().ok()?;
+        attributes::text(&state.resources.get(&place)?.attributes, name)
     };
-    let registry = provisioned(
-        ServiceType::Registry,
-        output("registry", "function", "url")?,
-        output("registry", "secret", "public_key")?,
-        output("registry", "secret", "public_certificate")?,
-    );
-    let registry = registry.map_err(|error| explain("reading the state", &error))?;
-    Ok(Some(Known { registry, identity: output("identity", "registration", "uid")?.to_owned() }))
+    let (Some(url), Some(key), Some(certificate), Some(identity)) = (
+        output("registry", "function", "url"),
+        output("registry", "secret", "public_key"),
+        output("registry", "secret", "public_certificate"),
+        output("identity", "registration", "uid"),
+    ) else {
+        return Ok(None);
+    };
+    let registry = provisioned(ServiceType::Registry, url, key, certificate);
+    let registry = registry.map_err(|error| explain("reading the state", url, &error))?;
+    Ok(Some(Known { registry, identity: identity.to_owned(), lineage: Some(state.lineage.clone()) }))
 }
 
 fn nowhere() -> Vec<Diagnostic> {

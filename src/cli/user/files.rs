@@ -3,7 +3,7 @@ use acquire_client::{Error, Session};
 use acquire_crypto::hash::sha256_hex;
 use acquire_envelope::service::ServiceRecord;
 use acquire_model::uid::Uid;
-use acquire_model::{Diagnostic, Environment, SecretText};
+use acquire_model::{Diagnostic, Environment, Lineage, SecretText};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -41,6 +41,8 @@ pub struct Known {
     pub registry: ServiceRecord,
     /// Uid or URL of the identity service.
     pub identity: String,
+    /// The lineage of its state, if it was applied by this user.
+    pub lineage: Option<Lineage>,
 }
 
 impl Files {
@@ -65,11 +67,33 @@ impl Files {
 
     /// Keeps a deployment as known and as the one used last.
     pub fn keep(&self, known: &Known) -> Result<(), Vec<Diagnostic>> {
-        let text = json!({ "format": FORMAT, "registry": known.registry.to_json(), "identity": known.identity });
+        let text = json!({
+            "format": FORMAT,
+            "registry": known.registry.to_json(),
+            "identity": known.identity,
+            "lineage": known.lineage,
+        });
         let text = format!("{text:#}\n");
         let url = known.registry.url.full();
         let files = [self.file("registry", &url), self.directory.join("last.json")];
         files.iter().try_for_each(|file| write_private(file, text.as_bytes())).map_err(failed)
+    }
+
+    /// Forgets the deployment of a lineage as the one used last; with its data, everything that is kept of it.
+    pub fn forget(&self, lineage: &Lineage, with_data: bool) -> Result<(), Vec<Diagnostic>> {
+        let is_of = |known: &Known| known.lineage.as_ref() == Some(lineage);
+        if self.last()?.as_ref().is_some_and(is_of) {
+            remove(&self.directory.join("last.json")).map_err(failed)?;
+        }
+        let names = std::fs::read_dir(&self.directory).into_iter().flatten().flatten();
+        let names: Vec<String> = names.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+        for registry in names.iter().filter(|name| with_data && name.starts_with("registry-")) {
+            let Some(known) = self.load(&self.directory.join(registry), read_known)?.filter(is_of) else { continue };
+            let mark = format!("-{}", short(&known.registry.url.full()));
+            let of_it = names.iter().filter(|name| name.contains(&mark));
+            of_it.map(|name| self.directory.join(name)).try_for_each(|file| remove(&file)).map_err(failed)?;
+        }
+        Ok(())
     }
 
     /// The saved session at the deployment of that registry.
@@ -127,7 +151,7 @@ impl Files {
     }
 
     fn device_file(&self, registry_url: &str, username: &str) -> PathBuf {
-        self.file("device", &format!("{registry_url}\n{username}"))
+        self.directory.join(format!("device-{}-{}.json", short(registry_url), short(username)))
     }
 
     /// Reads a file; one of another format, or that cannot be read, is refused by name.
@@ -146,6 +170,7 @@ fn read_known(value: &Value) -> Option<Known> {
     Some(Known {
         registry: ServiceRecord::from_json(value.get("registry")?).ok()?,
         identity: value.get("identity")?.as_str()?.to_owned(),
+        lineage: value.get("lineage").and_then(Value::as_str).and_then(|text| text.to_owned().try_into().ok()),
     })
 }
 
@@ -155,7 +180,7 @@ fn short(text: &str) -> String {
 }
 
 fn failed(error: Error) -> Vec<Diagnostic> {
-    vec![Diagnostic::error(codes::FILE, error.to_string())]
+    vec![Diagnostic::error(codes::FILE, error.to_string()).hint("check whose it is, and the room on the disk")]
 }
 
 #[cfg(test)]
@@ -216,6 +241,29 @@ mod tests {
         copy.forget_session(URL).unwrap();
         assert!(copy.session(URL).unwrap().is_none());
         assert!(copy.device(URL, "eve").unwrap().is_none());
+    }
+
+    #[test]
+    fn what_is_forgotten_is_one_deployment() {
+        let (_home, files) = files();
+        put(&files.directory.join("last.json"), LAST);
+        let other = files.last().unwrap().unwrap();
+        let (mine, lineage): (_, Lineage) = ("http://127.0.0.1:1/t/registry", "a".repeat(32).try_into().unwrap());
+        let registry = ServiceRecord { url: mine.parse().unwrap(), ..other.registry.clone() };
+        let known = Known { registry, lineage: Some(lineage.clone()), ..other.clone() };
+        for known in [&other, &known] {
+            files.keep(known).unwrap();
+            put(&files.file("session", &known.registry.url.full()), SESSION);
+            put(&files.device_file(&known.registry.url.full(), "bob"), DEVICE);
+        }
+        let count = || std::fs::read_dir(&files.directory).unwrap().count();
+        assert_eq!((files.last().unwrap(), count()), (Some(known.clone()), 7));
+        files.forget(&"b".repeat(32).try_into().unwrap(), true).unwrap();
+        assert_eq!(count(), 7);
+        files.forget(&lineage, false).unwrap();
+        assert_eq!((files.last().unwrap(), count()), (None, 6));
+        files.forget(&lineage, true).unwrap();
+        assert_eq!((files.known(mine).unwrap(), files.known(URL).unwrap(), count()), (None, Some(other), 3));
     }
 
     #[test]

@@ -1,51 +1,82 @@
 use acquire_client::login::PASSWORD_CHARACTERS_MIN;
 use acquire_model::{Diagnostic, SecretText};
-use std::io::BufRead;
+use std::fs::OpenOptions;
+use std::io::{BufRead, IsTerminal, stderr};
 
 use super::codes;
 
 /// Longest line that is taken from standard input.
 const LINE_BYTES_MAX: u64 = 4096;
 
-/// Asks for something that is not shown, on the terminal. `instead` is the flag that spares the question.
-pub fn hidden(question: &str, instead: &str) -> Result<SecretText, Vec<Diagnostic>> {
-    let typed = rpassword::prompt_password(format!("{question}: ")).map_err(|_| {
-        let summary = format!("`{question}` must be typed, but there is no terminal");
-        vec![Diagnostic::error(codes::NO_TERMINAL, summary).hint(format!("`{instead}` gives it without a terminal"))]
+/// Something that is asked for without being shown.
+#[derive(Clone, Copy, Debug)]
+pub struct Question {
+    what: &'static str,
+    /// The flag that spares the question.
+    instead: &'static str,
+}
+
+/// The password.
+pub const PASSWORD: Question = Question { what: "Password", instead: "--password-stdin" };
+/// The same password.
+const AGAIN: Question = Question { what: "Password again", instead: "--password-stdin" };
+/// The one-time code.
+pub const CODE: Question = Question { what: "One-time code", instead: "--otp-code CODE" };
+
+/// Makes sure that questions can be asked: somebody watches, and there is a terminal.
+pub fn must_be_able(questions: &[Question]) -> Result<(), Vec<Diagnostic>> {
+    let terminal = || OpenOptions::new().read(true).write(true).open("/dev/tty");
+    if questions.is_empty() || stderr().is_terminal() && terminal().is_ok() {
+        return Ok(());
+    }
+    let joined = |word: &dyn Fn(&Question) -> String| questions.iter().map(word).collect::<Vec<_>>().join(" and ");
+    let what = joined(&|question| question.what.to_lowercase());
+    let flags = joined(&|question| format!("`{}`", question.instead));
+    let summary = format!("{what} must be typed, but there is no terminal");
+    Err(vec![Diagnostic::error(codes::NO_TERMINAL, summary).hint(format!("without one, give {flags}"))])
+}
+
+/// Asks on the terminal.
+pub fn hidden(question: Question) -> Result<SecretText, Vec<Diagnostic>> {
+    must_be_able(&[question])?;
+    let typed = rpassword::prompt_password(format!("{}: ", question.what)).map_err(|_| {
+        let summary = format!("no {} was typed", question.what.to_lowercase());
+        vec![Diagnostic::error(codes::NO_TERMINAL, summary).hint(format!("`{}` gives it", question.instead))]
     })?;
     Ok(SecretText::new(typed))
 }
 
-/// Takes the password from the first line of standard input, or asks for it.
-pub fn password(from_stdin: bool) -> Result<SecretText, Vec<Diagnostic>> {
-    if from_stdin { first_line(&mut std::io::stdin().lock()) } else { hidden("Password", "--password-stdin") }
+/// Takes the password from the first line of standard input.
+pub fn piped_password() -> Result<SecretText, Vec<Diagnostic>> {
+    first_line(&mut std::io::stdin().lock())
 }
 
-/// Takes a new password, asking twice.
+/// Takes a new password; who types it types it twice.
 pub fn new_password(from_stdin: bool) -> Result<SecretText, Vec<Diagnostic>> {
-    let password = password(from_stdin)?;
-    let wrong = |summary: String| vec![Diagnostic::error(codes::PASSWORD, summary)];
-    if password.expose().chars().count() < PASSWORD_CHARACTERS_MIN {
-        return Err(wrong(format!("a password has at least {PASSWORD_CHARACTERS_MIN} characters; 15 are better")));
+    let wrong = |summary: String, hint| Err(vec![Diagnostic::error(codes::PASSWORD, summary).hint(hint)]);
+    let new = if from_stdin { piped_password()? } else { hidden(PASSWORD)? };
+    if new.expose().chars().count() < PASSWORD_CHARACTERS_MIN {
+        let summary = format!("a password has at least {PASSWORD_CHARACTERS_MIN} characters; 15 are better");
+        return wrong(summary, "choose a longer one, or let a password manager draw it");
     }
-    if !from_stdin && hidden("Again", "--password-stdin")? != password {
-        return Err(wrong("the two passwords differ".to_owned()));
+    if !from_stdin && hidden(AGAIN)? != new {
+        return wrong("the two passwords differ".to_owned(), "nothing was done: try again");
     }
-    Ok(password)
+    Ok(new)
 }
 
 fn first_line(input: &mut impl BufRead) -> Result<SecretText, Vec<Diagnostic>> {
-    let failed = |problem: String| vec![Diagnostic::error(codes::NO_TERMINAL, problem)];
+    let failed = |problem: &str| {
+        let problem = format!("standard input {problem}");
+        vec![Diagnostic::error(codes::NO_TERMINAL, problem).hint("`--password-stdin` takes its first line: `… < FILE`")]
+    };
     let mut line = String::new();
     std::io::Read::take(input, LINE_BYTES_MAX)
         .read_line(&mut line)
-        .map_err(|e| failed(format!("standard input cannot be read: {e}")))?;
+        .map_err(|_| failed("cannot be read, or is no text"))?;
     let line = SecretText::new(line);
     let password = line.expose().trim_end_matches(['\r', '\n']);
-    if password.is_empty() {
-        return Err(failed("standard input has no password in its first line".to_owned()));
-    }
-    Ok(SecretText::new(password))
+    if password.is_empty() { Err(failed("has no password in its first line")) } else { Ok(SecretText::new(password)) }
 }
 
 #[cfg(test)]
