@@ -13,12 +13,18 @@
 mod architecture;
 /// The contract of providers.
 mod conformance;
+/// The event stream.
+mod events;
+/// The contract of homes of state.
+mod homes;
 /// One user story per file.
 mod journeys;
 /// The Python client that nobody here wrote.
 mod peers;
 /// A hermetic directory and the real binary in it.
 mod sandbox;
+/// What happens to a deployment, step by step, word for word.
+mod scenarios;
 /// The samples of specs, and the JSON Schema.
 mod schema;
 /// Seeded stories of the engine with faults and kills.

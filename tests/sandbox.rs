@@ -1,10 +1,17 @@
 //! A hermetic directory with a spec in it, and the real binary to run there.
 
+use acquire_model::Timestamp;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::time::SystemTime;
 use tempfile::TempDir;
+
+use crate::events;
+
+/// The real binary.
+pub const BINARY: &str = env!("CARGO_BIN_EXE_acquire");
 
 /// The least spec, on a free port.
 pub const LEAST: &str = "version: 1
@@ -56,7 +63,12 @@ impl Sandbox {
 
     /// A command of the real binary, not yet started.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_acquire"));
+        self.command_of(Path::new(BINARY), arguments)
+    }
+
+    /// A command of another binary, not yet started.
+    pub fn command_of(&self, binary: &Path, arguments: &[&str]) -> Command {
+        let mut command = Command::new(binary);
         command
             .args(arguments)
             .current_dir(self.path())
@@ -74,7 +86,11 @@ impl Sandbox {
     pub fn run_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Run {
         let mut command = self.command(arguments);
         command.envs(variables.iter().copied());
-        Run::from(command.output().unwrap())
+        let run = Run::from(command.output().unwrap());
+        if events::is_stream(arguments) && arguments.contains(&"--json") {
+            events::check(&run.stdout);
+        }
+        run
     }
 
     /// Runs and insists on success.
@@ -106,8 +122,13 @@ impl Sandbox {
 
     /// Starts a command that reads a password.
     pub fn with_password(&self, command: &mut Command) -> Child {
+        self.typing(command, "Correct-Horse-1")
+    }
+
+    /// Starts a command that reads a line.
+    pub fn typing(&self, command: &mut Command, line: &str) -> Child {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        child.stdin.take().unwrap().write_all(b"Correct-Horse-1\n").unwrap();
+        child.stdin.take().unwrap().write_all(format!("{line}\n").as_bytes()).unwrap();
         child
     }
 
@@ -157,6 +178,12 @@ impl Drop for Sandbox {
             let _ = Command::new("kill").args(["-9", &pid.to_string()]).status();
         }
     }
+}
+
+/// The present instant.
+pub fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap())
 }
 
 /// Whether a process is there and is not a zombie.

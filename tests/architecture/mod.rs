@@ -5,7 +5,7 @@ mod tree;
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const FILE_LINES_MAX: usize = 600;
 const MAIN_LINES_MAX: usize = 60;
@@ -16,6 +16,12 @@ fn root() -> &'static Path {
 
 fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// A source file without its module of tests.
+fn program(file: &Path) -> String {
+    let text = fs::read_to_string(file).unwrap();
+    text.lines().take(tree::lines_without_tests(&text)).collect::<Vec<_>>().join("\n")
 }
 
 fn metadata() -> Metadata {
@@ -97,10 +103,29 @@ fn every_crate_has_the_shared_lints_and_says_what_it_does_not_know() {
 }
 
 #[test]
-fn the_modules_of_the_engine_stand_in_the_order_of_the_flow() {
+fn the_modules_of_the_engine_stand_in_the_order_of_the_flow_and_use_only_those_above() {
     let text = read("src/engine/src/lib.rs");
     let modules: Vec<&str> = tree::modules(&text).into_iter().map(|module| module.name).collect();
-    assert_eq!(modules, ["spec", "graph", "plan", "apply", "state"]);
+    let flow = ["spec", "graph", "plan", "apply", "state"];
+    let standing: Vec<&str> = modules.iter().copied().filter(|module| flow.contains(module)).collect();
+    assert_eq!(standing, flow);
+
+    let metadata = metadata();
+    let engine = metadata.workspace_packages().into_iter().find(|package| row(package) == "engine").unwrap();
+    let folder = root().join("src/engine/src");
+    let mut wrong = Vec::new();
+    for (file, _) in tree::mounted(engine).into_iter().filter(|(_, purpose)| *purpose == tree::Purpose::Program) {
+        let place = file.strip_prefix(&folder).unwrap().with_extension("");
+        let own = place.components().next().unwrap().as_os_str();
+        let Some(own) = modules.iter().position(|module| *module == own) else { continue };
+        let is_above = |used: &str| used == "state" || modules[..=own].contains(&used);
+        for used in modules.iter().filter(|used| !is_above(used)) {
+            if program(&file).contains(&format!("crate::{used}")) {
+                wrong.push(format!("{} uses {used}", place.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 #[test]
@@ -111,6 +136,35 @@ fn every_source_file_is_mounted() {
         orphans.extend(tree::sources(package, root()).into_iter().filter(|file| !mounted.contains_key(file)));
     }
     assert!(orphans.is_empty(), "no module mounts {orphans:#?}");
+}
+
+/// The environment variables of ours that a text names.
+fn variables(text: &str) -> BTreeSet<String> {
+    let is_name = |c: &char| c.is_ascii_uppercase() || *c == '_';
+    text.split("ACQUIRE_").skip(1).map(|rest| rest.chars().take_while(is_name).collect()).collect()
+}
+
+#[test]
+fn every_environment_variable_is_in_the_table_of_the_help() {
+    let table = variables(&read("src/cli/variables.rs"));
+    let mut unknown = Vec::new();
+    let metadata = metadata();
+    // What steers the tasks of developers is in CONTRIBUTING.md.
+    let ours = |package: &&Package| !["xtask", "bench"].contains(&row(package).as_str());
+    for package in metadata.workspace_packages().into_iter().filter(ours) {
+        for (file, purpose) in tree::mounted(package) {
+            let named = variables(&program(&file));
+            if purpose == tree::Purpose::Program && !named.is_subset(&table) {
+                unknown.push(format!("{}: {named:?}", file.display()));
+            }
+        }
+    }
+    assert!(unknown.is_empty(), "not in src/cli/variables.rs: {unknown:#?}");
+    let root_crate = metadata.root_package().unwrap();
+    let reads = |file: &&PathBuf| program(file).contains(".variable(");
+    let programs = tree::mounted(root_crate).into_iter().filter(|(_, purpose)| *purpose == tree::Purpose::Program);
+    let readers: Vec<PathBuf> = programs.map(|(file, _)| file).filter(|file| reads(&file)).collect();
+    assert_eq!(readers, [root().join("src/cli/variables.rs")], "the root crate reads variables by the table");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Bad input: a clear message, and nothing is lost.
 
-use crate::sandbox::{LEAST, Sandbox};
+use crate::sandbox::Sandbox;
 use std::fs;
 
 const MARKERS: &str = "version: 1
@@ -67,16 +67,23 @@ fn an_old_copy_of_the_state_is_refused() {
 
 #[test]
 fn a_state_of_another_lineage_is_refused() {
-    let one = Sandbox::new(LEAST);
-    one.good(&["apply", "--yes"]);
-    let other = Sandbox::new(MARKERS);
-    other.good(&["apply", "--yes"]);
-    // The other's state in front of this one's data: whose is it?
-    fs::remove_dir_all(one.state()).unwrap();
-    copy(&other.state(), &one.state());
-    let run = one.run(&["apply", "--yes"]);
-    assert_ne!(run.code, 0, "{run}");
-    assert!(run.stderr.contains("lineage") || run.stderr.contains("key"), "{run}");
+    let sandbox = Sandbox::new(MARKERS);
+    sandbox.good(&["apply", "--yes"]);
+    let directory = sandbox.path();
+    fs::create_dir(directory.join("other")).unwrap();
+    fs::write(directory.join("other/acquire.yaml"), MARKERS.replace("name: demo", "name: other")).unwrap();
+    sandbox.good(&["apply", "other/acquire.yaml", "--yes"]);
+    // The other's state in the place of this one's, both of one person: whose is it?
+    let own = directory.join("own");
+    fs::rename(sandbox.state(), &own).unwrap();
+    copy(&directory.join("other/.acquire/other/state"), &sandbox.state());
+    for command in [&["plan"][..], &["apply", "--yes"], &["destroy", "--yes"]] {
+        let run = sandbox.bad(command, "ACQ0202");
+        assert!(run.stderr.contains("lineage"), "{run}");
+    }
+    fs::remove_dir_all(sandbox.state()).unwrap();
+    fs::rename(&own, sandbox.state()).unwrap();
+    assert!(sandbox.good(&["plan"]).stdout.contains("No changes."), "nothing is lost");
 }
 
 #[test]
@@ -101,6 +108,24 @@ fn a_failed_step_stops_what_needs_it_keeps_the_rest_and_is_resumed() {
     assert!(plan.contains("Plan: 1 to add"), "what was made is kept: {plan}");
     sandbox.good(&["apply", "--yes"]);
     assert!(sandbox.good(&["plan"]).stdout.contains("No changes."));
+}
+
+#[test]
+fn a_failure_says_once_what_was_wrong_and_how_much_was_not_started() {
+    let sandbox = Sandbox::new(MARKERS);
+    let run = sandbox.run_with(&["apply", "--yes"], &[("ACQUIRE_FAULTS", "a/marker:create=fail")]);
+    let (progress, rest) = run.stderr.split_once("error[").unwrap();
+    assert!(progress.contains("  ! a/marker  failed  ") && !progress.contains("not started"), "{run}");
+    let expected = "ACQ0301]: cannot create `a/marker`: refused (injected fault)
+  ┌─ acquire.yaml:5:3
+5 │   a: { kind: marker, input: one }
+  │   ^ asked for here
+hint: correct what was refused, then apply again
+
+Apply stopped in part: 0 added, 0 changed, 0 destroyed; 1 failed, 1 not started because of that.
+";
+    assert!(rest.starts_with(expected), "{run}");
+    assert!(rest.ends_with("Next: put right what failed, then `acquire apply` goes on from here\n"), "{run}");
 }
 
 #[test]

@@ -14,6 +14,11 @@ fn every_example_plans_what_it_says() {
         let sandbox = Sandbox::new(&spec);
         sandbox.good(&["validate"]);
         let plan = sandbox.good(&["plan"]).stdout;
+        let tests = example.join("acquire.test.yaml");
+        if tests.is_file() {
+            fs::copy(tests, sandbox.path().join("acquire.test.yaml")).unwrap();
+            sandbox.good(&["test"]);
+        }
         insta::with_settings!({
             snapshot_path => example.clone(),
             prepend_module_to_snapshot => false,

@@ -1,7 +1,11 @@
 //! The host of this machine: gone, changed, in somebody's way.
 
-use crate::sandbox::{LEAST, Sandbox, is_alive};
-use std::net::TcpListener;
+use crate::sandbox::{BINARY, LEAST, Run, Sandbox, is_alive};
+use serde_json::Value;
+use std::fs;
+use std::io::Write;
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 use std::process::Command;
 
 fn kill(pid: u32) {
@@ -24,6 +28,46 @@ fn a_host_that_is_gone_is_started_again_by_the_next_apply() {
     sandbox.good(&["destroy", "--data", "--yes"]);
 }
 
+/// The digest of the binary that each service proved to run, as a command of `binary` finds it.
+fn proved(sandbox: &Sandbox, binary: &Path) -> Vec<String> {
+    let run = Run::from(sandbox.command_of(binary, &["verify", "--json"]).output().unwrap());
+    assert_eq!(run.code, 0, "{run}");
+    let events = run.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let verified = events.filter_map(|event| event["services"].as_array().cloned()).flatten();
+    verified.map(|service| service["binary"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_binary_that_has_changed_takes_the_place_of_the_one_that_runs() {
+    let sandbox = Sandbox::new(LEAST);
+    sandbox.good(&["apply", "--yes"]);
+    assert!(sandbox.register("alice").status.success());
+    let (services, before) = (sandbox.output(&[])["services"].clone(), proved(&sandbox, Path::new(BINARY)));
+    let old = sandbox.host_pid().unwrap();
+
+    let changed = sandbox.path().canonicalize().unwrap().join("changed");
+    fs::copy(BINARY, &changed).unwrap();
+    fs::OpenOptions::new().append(true).open(&changed).unwrap().write_all(b"\n").unwrap();
+    let by_changed = |arguments: &[&str]| Run::from(sandbox.command_of(&changed, arguments).output().unwrap());
+    let plan = by_changed(&["plan", "-detailed-exitcode"]);
+    assert_eq!(plan.code, 2, "{plan}");
+    let applied = by_changed(&["apply", "--yes"]);
+    assert!(applied.code == 0 && format!("{applied}").contains("6 of 6"), "{applied}");
+
+    let new = sandbox.host_pid().unwrap();
+    assert!(!is_alive(old) && new != old, "the old host is gone");
+    assert_eq!(fs::read_link(format!("/proc/{new}/exe")).unwrap(), changed);
+    let after = proved(&sandbox, &changed);
+    assert_eq!((before.len(), after.len()), (6, 6));
+    assert!(before.iter().all(|digest| !after.contains(digest)), "{before:?} {after:?}");
+    let plan = by_changed(&["plan"]);
+    assert!(plan.stdout.contains("No changes."), "{plan}");
+    assert_eq!(sandbox.output(&[])["services"], services, "every service is where and who it was");
+    let said = String::from_utf8(sandbox.register("alice").stderr).unwrap();
+    assert!(said.contains("taken"), "{said}");
+    assert_eq!(by_changed(&["destroy", "--data", "--yes"]).code, 0);
+}
+
 #[test]
 fn the_host_also_runs_in_the_foreground() {
     let sandbox = Sandbox::new(LEAST);
@@ -38,6 +82,27 @@ fn the_host_also_runs_in_the_foreground() {
     assert!(sandbox.good(&["plan"]).stdout.contains("No changes."), "apply leaves it alone");
     sandbox.good(&["destroy", "--data", "--yes"]);
     assert!(host.wait().unwrap().success(), "destroy ends it, and it ends well");
+}
+
+#[test]
+fn destroy_with_data_leaves_no_process_no_port_and_of_the_deployment_only_its_history() {
+    let sandbox = Sandbox::new(LEAST);
+    sandbox.good(&["apply", "--yes"]);
+    assert!(sandbox.register("alice").status.success());
+    let (pid, url) = (sandbox.host_pid().unwrap(), sandbox.output(&["services.registry.url"]));
+    let address = url.as_str().unwrap().split('/').nth(2).unwrap().to_owned();
+    assert!(TcpStream::connect(&address).is_ok());
+    sandbox.good(&["destroy", "--data", "--yes"]);
+    assert!(!is_alive(pid));
+    assert!(TcpStream::connect(&address).is_err(), "nothing listens at {address}");
+    let left = Sandbox::files(&sandbox.path().join(".acquire/demo"));
+    assert!(left.iter().all(|file| file.starts_with("state/journal-") || file == "state/lock"), "{left:?}");
+    // The user of the command line is somebody else than the operator: what that one keeps is not the deployment's.
+    let kept = Sandbox::files(&sandbox.configuration())
+        .into_iter()
+        .filter(|file| !file.starts_with("user/") && file != "operator.key");
+    let names: Vec<String> = kept.map(|file| file.rsplit('/').next().unwrap().to_owned()).collect();
+    assert_eq!(names, ["head", "state.key"]);
 }
 
 #[test]

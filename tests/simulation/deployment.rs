@@ -2,16 +2,20 @@
 
 use acquire_engine::apply::{Applier, Journal, MemoryJournal, Outcome, Progress, Settings, progress};
 use acquire_engine::graph::{ExpandOptions, Graph, expand};
-use acquire_engine::plan::{Data, Options, Plan, destroy, plan};
+use acquire_engine::plan::{Data, Options, Plan, Scope, destroy, plan};
 use acquire_engine::state::{Event, State, StateKey};
 use acquire_model::spec::Spec;
-use acquire_model::{Address, Code, Diagnostic};
+use acquire_model::{Address, Clock, Code, Diagnostic, Timestamp};
 use acquire_provider::faults::{Faults, FaultyProviders, Rule};
 use acquire_provider::memory::{MemoryProviders, Seeded, VirtualClock, World, context};
 use acquire_provider::{Context, Providers};
+use async_trait::async_trait;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
+
+const DAY_SECONDS: u64 = 86_400;
 
 /// When a run is cut off.
 #[derive(Clone, Copy, Debug)]
@@ -28,17 +32,20 @@ pub enum Cut {
 struct Disk {
     journal: MemoryJournal,
     events_left: usize,
+    has_died: bool,
 }
 
+#[async_trait]
 impl Journal for Disk {
     fn state(&self) -> &State {
         self.journal.state()
     }
 
-    fn append(&mut self, events: &[Event]) -> Result<(), Diagnostic> {
+    async fn append(&mut self, events: &[Event]) -> Result<(), Diagnostic> {
         let durable = events.len().min(self.events_left);
-        self.journal.append(&events[..durable])?;
+        self.journal.append(&events[..durable]).await?;
         self.events_left -= durable;
+        self.has_died |= durable < events.len();
         let dead = || Diagnostic::error(Code(9999), "killed");
         if durable == events.len() { Ok(()) } else { Err(dead()) }
     }
@@ -47,12 +54,33 @@ impl Journal for Disk {
         None
     }
 
-    fn write_head(&mut self) -> Result<(), Diagnostic> {
+    async fn write_head(&mut self) -> Result<(), Diagnostic> {
         Ok(())
     }
 
     fn key(&self) -> &StateKey {
         self.journal.key()
+    }
+}
+
+/// The wall clock of whichever machine runs `acquire` next: it may be days off.
+struct WallClock {
+    true_clock: VirtualClock,
+    off_seconds: AtomicI64,
+}
+
+#[async_trait]
+impl Clock for WallClock {
+    fn now(&self) -> Timestamp {
+        self.true_clock.now().plus_seconds(self.off_seconds.load(Ordering::SeqCst))
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.true_clock.monotonic()
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        self.true_clock.sleep(duration).await;
     }
 }
 
@@ -65,6 +93,7 @@ impl Progress for Unwatched {
 /// A deployment in memory.
 pub struct Deployment {
     clock: VirtualClock,
+    wall_clock: Arc<WallClock>,
     world: Arc<World>,
     faults: Arc<Faults>,
     providers: Arc<dyn Providers>,
@@ -79,14 +108,16 @@ impl Deployment {
         let (clock, world, faults) = (VirtualClock::default(), Arc::new(World::default()), Arc::new(Faults::default()));
         world.slow_down(Duration::from_millis(100));
         let providers = MemoryProviders::new(&["one", "two", "trust"], &world).unwrap();
-        let cx = context("demo".parse().unwrap(), &clock, seed);
+        let wall_clock = Arc::new(WallClock { true_clock: clock.clone(), off_seconds: AtomicI64::new(0) });
+        let cx = Context { clock: wall_clock.clone(), ..context("demo".parse().unwrap(), &clock, seed) };
         let journal = MemoryJournal::new(cx.deployment.lineage.clone(), cx.clock.clone(), cx.entropy.as_ref());
         Self {
             providers: Arc::new(FaultyProviders::new(Arc::new(providers), faults.clone())),
-            disk: Disk { journal, events_left: usize::MAX },
+            disk: Disk { journal, events_left: usize::MAX, has_died: false },
             settings: Settings { concurrency: 2, ..Settings::default() },
             kills: Vec::new(),
             clock,
+            wall_clock,
             world,
             faults,
             cx,
@@ -109,9 +140,16 @@ impl Deployment {
         }
     }
 
+    /// Sets the wall clock to some time within a day of the true one.
+    pub fn set_the_clock(&self, dice: &Seeded) {
+        let off = i64::try_from(dice.below(2 * DAY_SECONDS)).unwrap() - i64::try_from(DAY_SECONDS).unwrap();
+        self.wall_clock.off_seconds.store(off, Ordering::SeqCst);
+    }
+
     /// Runs `acquire apply`, or `acquire destroy --data` without a spec. Returns whether it came to its end.
     pub fn run(&mut self, spec: Option<&Spec>, cut: Cut) -> Result<bool, String> {
         self.disk.events_left = if let Cut::AfterEvents(events) = cut { events } else { usize::MAX };
+        self.disk.has_died = false;
         let limit = if let Cut::After(limit) = cut { limit } else { Duration::from_secs(1 << 30) };
         let Self { clock, cx, providers, settings, disk, .. } = self;
         let applier = Applier { cx, providers: providers.as_ref(), progress: &Unwatched, settings };
@@ -130,6 +168,11 @@ impl Deployment {
             self.kills.push(format!("killed {cut:?} at serial {}", self.disk.state().serial));
         }
         Ok(is_over)
+    }
+
+    /// Whether the last run was killed by its journal.
+    pub fn has_died(&self) -> bool {
+        self.disk.has_died
     }
 
     /// Everything that was made is known to the state, and nothing was made twice.
@@ -216,7 +259,8 @@ async fn whole(applier: Applier<'_>, disk: &mut Disk, spec: Option<&Spec>) -> Re
         }
         None => {
             let binary = &applier.cx.deployment.binary.sha256;
-            Some(destroy(disk.state(), Data::Delete, binary).map_err(|mistake| mistake.to_string())?)
+            let plan = destroy(disk.state(), Data::Delete, &Scope::default(), binary);
+            Some(plan.map_err(|mistakes| format!("{mistakes:?}"))?)
         }
     };
     match plan {

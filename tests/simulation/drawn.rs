@@ -1,106 +1,88 @@
 //! What is drawn: specs, their changes, faults, and when a run is cut off.
 
 use super::deployment::Cut;
-use acquire_model::spec::{Defaults, PlainResource, Service, Spec};
-use acquire_model::{Address, Expression, Name, Reference, ServiceType};
+use super::sketch::{self, Sketch};
+use acquire_model::spec::{Defaults, Lifecycle, Service, Spec};
+use acquire_model::{Address, ServiceType};
 use acquire_provider::faults::{Call, Fault, Rule};
 use acquire_provider::memory::Seeded;
-use serde_json::json;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Most plain resources of a spec.
 const PLAIN_MAX: u64 = 8;
 
-pub fn spec(dice: &Seeded) -> Spec {
-    let mut spec = Spec {
-        name: "demo".parse().unwrap(),
-        environment: None,
-        state_home: None,
-        providers: BTreeMap::new(),
-        defaults: Defaults::default(),
-        services: BTreeMap::new(),
-        resources: BTreeMap::new(),
-        origins: BTreeMap::new(),
-    };
-    if dice.below(3) == 0 {
-        spec.services.insert(ServiceType::Registry, service(dice));
-    }
-    for n in 0..dice.below(PLAIN_MAX) {
-        let resource = plain(n, &spec, dice);
-        spec.resources.insert(name(n), resource);
-    }
-    spec
+/// A spec that somebody writes and goes on writing.
+pub struct Author {
+    sketches: Vec<Sketch>,
+    services: BTreeMap<ServiceType, Service>,
 }
 
-/// The spec a person comes with next: some of it is taken out, some changed, some added.
-pub fn next_spec(before: &Spec, dice: &Seeded) -> Spec {
-    let mut next = before.clone();
-    next.resources.clear();
-    for n in 0..PLAIN_MAX {
-        let old = before.resources.get(&name(n)).filter(|old| is_whole(old, &next));
-        let resource = match (old, dice.below(4)) {
-            (_, 0) => continue,
-            (Some(old), 1 | 2) => old.clone(),
-            _ => plain(n, &next, dice),
-        };
-        next.resources.insert(name(n), resource);
+impl Author {
+    pub fn new(dice: &Seeded) -> Self {
+        let sketches = (0..PLAIN_MAX).map(|_| sketch(dice)).collect();
+        let services = (dice.below(3) == 0).then(|| (ServiceType::Registry, service(dice)));
+        Self { sketches, services: services.into_iter().collect() }
     }
-    if dice.below(3) == 0 {
-        next.services.clear();
-    } else if dice.below(3) == 0 {
-        next.services.insert(ServiceType::Registry, service(dice));
-        next.services.insert(ServiceType::Identity, service(dice));
+
+    /// Some of it is taken out, some changed, some added.
+    pub fn goes_on(&mut self, dice: &Seeded) {
+        for sketch in &mut self.sketches {
+            match dice.below(4) {
+                0 => sketch.is_there = !sketch.is_there,
+                1 => *sketch = self::sketch(dice),
+                _ => {}
+            }
+        }
+        match dice.below(6) {
+            0 | 1 => self.services.clear(),
+            2 => {
+                let both = [ServiceType::Registry, ServiceType::Identity];
+                self.services.extend(both.map(|service_type| (service_type, service(dice))));
+            }
+            _ => {}
+        }
     }
-    next
+
+    pub fn spec(&self) -> Spec {
+        Spec {
+            name: "demo".parse().unwrap(),
+            environment: None,
+            state_home: None,
+            providers: BTreeMap::new(),
+            defaults: Defaults::default(),
+            services: self.services.clone(),
+            resources: sketch::resources(&self.sketches),
+            moved: Vec::new(),
+            origins: BTreeMap::new(),
+        }
+    }
 }
 
-fn name(n: u64) -> Name {
-    format!("r{n}").parse().unwrap()
-}
-
-/// Whether everything that a resource needs is in a spec.
-fn is_whole(resource: &PlainResource, spec: &Spec) -> bool {
-    let references = resource.inputs.values().flat_map(Expression::references);
-    references
-        .map(|reference| reference.address.owner())
-        .chain(&resource.needs)
-        .all(|of| spec.resources.contains_key(of))
+fn sketch(dice: &Seeded) -> Sketch {
+    let byte = |bound| u8::try_from(dice.below(bound)).unwrap();
+    let place = || usize::try_from(dice.below(PLAIN_MAX)).unwrap();
+    Sketch {
+        is_there: dice.below(2) == 0,
+        elsewhere: dice.below(4) == 0,
+        rank: byte(256),
+        input: byte(3),
+        fixed: byte(2),
+        refers: (dice.below(2) == 0).then(place),
+        needs: (0..dice.below(3)).map(|_| place()).collect(),
+    }
 }
 
 fn service(dice: &Seeded) -> Service {
     Service {
-        provider: provider(dice),
+        provider: if dice.below(4) == 0 { "two" } else { "one" }.parse().unwrap(),
         domain: None,
         placed: BTreeMap::new(),
         memory_bytes: (1 + dice.below(2)) << 28,
         timeout_seconds: 60,
         rotate_seconds: 86_400,
+        lifecycle: Lifecycle::default(),
         settings: BTreeMap::new(),
-    }
-}
-
-fn provider(dice: &Seeded) -> acquire_model::ProviderName {
-    if dice.below(4) == 0 { "two" } else { "one" }.parse().unwrap()
-}
-
-/// A marker that may need or refer to those which are in the spec already.
-fn plain(n: u64, spec: &Spec, dice: &Seeded) -> PlainResource {
-    let others: Vec<&Name> = spec.resources.keys().collect();
-    let other = || others.get(usize::try_from(dice.below(others.len() as u64)).unwrap()).copied();
-    let input = match (dice.below(2), other()) {
-        (0, Some(other)) => Expression::Reference(Reference {
-            address: format!("{other}/marker").parse().unwrap(),
-            attribute: ["output", "id", "fixed"][usize::try_from(dice.below(3)).unwrap()].to_owned(),
-        }),
-        _ => json!(n * 10 + dice.below(3)).into(),
-    };
-    let needs: BTreeSet<Name> = (0..dice.below(3)).filter_map(|_| other()).cloned().collect();
-    PlainResource {
-        kind: "marker".parse().unwrap(),
-        provider: provider(dice),
-        needs: needs.into_iter().collect(),
-        inputs: BTreeMap::from([("input".to_owned(), input), ("fixed".to_owned(), json!(dice.below(2)).into())]),
     }
 }
 

@@ -1,19 +1,21 @@
 //! Seeded simulation of the engine: provider calls that fail, hang, lose their answer, are throttled or arrive twice,
-//! changes behind everybody's back, specs that change in between, and a kill at every boundary of the journal.
+//! changes behind everybody's back, specs that change in between, a wall clock that jumps, and a kill at every boundary
+//! of the journal.
 //!
 //! After each kill: nothing is orphaned, nothing is made twice. In the end: the spec holds, the next plan is empty,
 //! and a destroy leaves nothing. A failure prints its seed; `cargo xtask sim --seed N` runs that one again.
 
 mod deployment;
 mod drawn;
+#[path = "../../src/engine/src/apply/tests/sketch.rs"]
+mod sketch;
 
 use self::deployment::{Cut, Deployment};
-use acquire_model::spec::Spec;
 use acquire_provider::memory::Seeded;
 use std::fmt;
 
-/// How many seeds are run unless the environment says otherwise.
-const SEEDS: u64 = 25;
+/// How many seeds are run in CI; `cargo xtask sim --seeds COUNT` runs any number.
+const SEEDS: u64 = 200;
 
 /// What was done in a simulation, in order: the same for the same seed.
 #[derive(Debug, PartialEq, Eq)]
@@ -60,24 +62,26 @@ fn play(seed: u64, boundary: Option<usize>) -> Result<(bool, Vec<String>), Strin
     let dice = Seeded::new(seed);
     let mut deployment = Deployment::new(seed);
     let rounds = 3 + dice.below(3);
-    let mut spec: Spec = drawn::spec(&dice);
+    let mut author = drawn::Author::new(&dice);
     let mut was_killed = false;
     for round in 0..rounds {
         if round > 0 {
-            spec = drawn::next_spec(&spec, &dice);
+            author.goes_on(&dice);
             deployment.meddle(&dice);
+            deployment.set_the_clock(&dice);
         }
+        let spec = author.spec();
         deployment.plan_faults(drawn::faults(&spec, &dice));
         let cut = match boundary.filter(|_| round == rounds / 2) {
             Some(events) => Cut::AfterEvents(events),
             None => drawn::cut(&dice),
         };
         let is_destroyed = dice.below(6) == 0;
-        let ended = deployment.run(if is_destroyed { None } else { Some(&spec) }, cut)?;
-        was_killed |= matches!(cut, Cut::AfterEvents(_)) && boundary.is_some() && round == rounds / 2 && !ended;
+        deployment.run(if is_destroyed { None } else { Some(&spec) }, cut)?;
+        was_killed |= boundary.is_some() && round == rounds / 2 && deployment.has_died();
         deployment.check_nothing_is_lost()?;
     }
-    deployment.converge(&spec)?;
+    deployment.converge(&author.spec())?;
     deployment.destroy()?;
     Ok((was_killed, deployment.lines()))
 }
