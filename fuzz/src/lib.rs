@@ -8,6 +8,28 @@ use acquire_model::SecretText;
 use serde_json::Value;
 use std::sync::LazyLock;
 
+#[cfg(feature = "libfuzzer")]
+pub use libfuzzer_sys;
+
+/// Makes a program of a function of bytes: libFuzzer's; or, without it, one that runs it once on each file that is named,
+/// to see again with any Rust what the fuzzer has found.
+#[macro_export]
+macro_rules! target {
+    (|$bytes:ident| $body:block) => {
+        fn target($bytes: &[u8]) $body
+
+        #[cfg(feature = "libfuzzer")]
+        $crate::libfuzzer_sys::fuzz_target!(|bytes: &[u8]| target(bytes));
+
+        #[cfg(not(feature = "libfuzzer"))]
+        fn main() {
+            for file in std::env::args_os().skip(1) {
+                target(&std::fs::read(file).expect("the file can be read"));
+            }
+        }
+    };
+}
+
 /// The recorded values of the original.
 pub static VECTORS: LazyLock<Value> = LazyLock::new(|| {
     serde_json::from_str(include_str!("../../src/crypto/vectors/01-core-vectors.json")).expect("the vectors are JSON")

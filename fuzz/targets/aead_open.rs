@@ -1,5 +1,5 @@
-#![no_main]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+acquire_fuzz::target!(|bytes| {
     let _ = acquire_crypto::aead::Key::new([1; 32]).open(b"name", bytes);
 });

@@ -1,7 +1,7 @@
-#![no_main]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 use acquire_envelope::Limits;
 use acquire_fuzz::{CERTIFICATE, expected};
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+acquire_fuzz::target!(|bytes| {
     let _ = acquire_envelope::reply::open(bytes, &expected(Some(&CERTIFICATE)), &Limits::default());
 });

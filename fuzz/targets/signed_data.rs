@@ -1,6 +1,6 @@
-#![no_main]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 use acquire_fuzz::{RECORD, value};
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+acquire_fuzz::target!(|bytes| {
     let _ = acquire_envelope::data::verify(&RECORD, &value(bytes));
 });

@@ -11,9 +11,10 @@ enum Outcome {
 type Step = fn() -> Result<Outcome>;
 
 /// Cheap ones first.
-const STEPS: [(&str, Step); 8] = [
+const STEPS: [(&str, Step); 9] = [
     ("format", format),
     ("lints", lints),
+    ("fuzz targets", fuzz_targets),
     ("documents", documents),
     ("generated files", generated),
     ("dependencies", dependencies),
@@ -48,6 +49,13 @@ fn format() -> Result<Outcome> {
 fn lints() -> Result<Outcome> {
     let arguments = ["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"];
     tool::run(&mut tool::cargo(&arguments)).map(|()| Outcome::Passed)
+}
+
+/// Without libFuzzer, which needs a nightly Rust. In the same folder, where all that they use was just checked.
+fn fuzz_targets() -> Result<Outcome> {
+    let target = tool::target();
+    let arguments = ["check", "--locked", "--manifest-path", "fuzz/Cargo.toml", "--no-default-features", "--bins"];
+    tool::run(tool::cargo(&arguments).arg("--target-dir").arg(target)).map(|()| Outcome::Passed)
 }
 
 fn documents() -> Result<Outcome> {
@@ -88,6 +96,8 @@ fn peers() -> Result<Outcome> {
     peers::peers().map(|()| Outcome::Passed)
 }
 
+/// More at once than there are cores: the journeys mostly wait, for a lease to expire or the next one-time code.
 fn tests() -> Result<Outcome> {
-    tool::run(&mut tool::cargo(&["test", "--locked", "--workspace", "--no-fail-fast"])).map(|()| Outcome::Passed)
+    let mut tests = tool::cargo(&["test", "--locked", "--workspace", "--no-fail-fast"]);
+    tool::run(tests.env("RUST_TEST_THREADS", "4")).map(|()| Outcome::Passed)
 }

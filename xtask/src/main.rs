@@ -13,7 +13,7 @@ mod peers;
 /// Commands of other programs.
 mod tool;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use std::process::ExitCode;
 
 const USAGE: &str = "cargo xtask TASK
@@ -21,14 +21,15 @@ const USAGE: &str = "cargo xtask TASK
   codegen [--check]  write what is generated (or fail if it is out of date)
   bless              accept changed snapshots
   peers              make the Python environments of the peer tests
-  sim [--seed N]     run the simulations (with one seed)
+  sim [engine] [--seed N | --seeds COUNT]
+                     run the simulations (with one seed, or with so many)
   bench call|engine|start|kills ROUNDS [PEER'S ROUNDS]
                      measure, and print ratios
   dist               build the static release binary";
 
 #[expect(clippy::print_stderr, reason = "a developer reads it")]
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments = tool::arguments();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
@@ -44,10 +45,12 @@ fn run(arguments: &[&str]) -> Result<()> {
         ["check"] => check::check(),
         ["codegen"] => codegen::write(),
         ["codegen", "--check"] => codegen::check(),
-        ["bless"] => tool::run(tool::cargo(&["test", "--workspace"]).env("INSTA_UPDATE", "always")),
+        ["bless"] => {
+            let accept = [("INSTA_UPDATE", "always"), ("ACQUIRE_BLESS", "1")];
+            tool::run(tool::cargo(&["test", "--workspace"]).envs(accept))
+        }
         ["peers"] => peers::peers(),
-        ["sim"] => simulate(None),
-        ["sim", "--seed", seed] => simulate(Some(seed)),
+        ["sim", "engine", which @ ..] | ["sim", which @ ..] => simulate(which),
         ["bench", rest @ ..] => {
             tool::run(tool::cargo(&["run", "--release", "--package", "acquire-bench", "--"]).args(rest))
         }
@@ -56,7 +59,19 @@ fn run(arguments: &[&str]) -> Result<()> {
     }
 }
 
-fn simulate(seed: Option<&str>) -> Result<()> {
-    let mut command = tool::cargo(&["test", "--workspace", "simulation", "--", "--nocapture"]);
-    tool::run(command.envs(seed.map(|seed| ("ACQUIRE_SIM_SEED", seed))))
+/// Runs the simulations with the seeds of CI, with one seed, or with so many from 0.
+fn simulate(which: &[&str]) -> Result<()> {
+    let mut command =
+        tool::cargo(&["test", "--package", "acquire", "--test", "main", "simulation", "--", "--nocapture"]);
+    let variable = match which {
+        [] => None,
+        ["--seed", seed] => Some(("ACQUIRE_SIM_SEED", seed)),
+        ["--seeds", count] => Some(("ACQUIRE_SIM_SEEDS", count)),
+        _ => bail!("{USAGE}"),
+    };
+    if let Some((name, number)) = variable {
+        number.parse::<u64>().with_context(|| format!("`{number}` is not a number"))?;
+        command.env(name, number);
+    }
+    tool::run(&mut command)
 }

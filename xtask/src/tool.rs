@@ -13,6 +13,12 @@ pub fn target() -> PathBuf {
     variable("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 
+/// What this task was called with.
+#[expect(clippy::disallowed_methods, reason = "a task is steered by its arguments")]
+pub fn arguments() -> Vec<String> {
+    std::env::args().skip(1).collect()
+}
+
 /// Returns an environment variable, if it is set and not empty.
 #[expect(clippy::disallowed_methods, reason = "tasks are steered by the environment that Cargo and CI give them")]
 pub fn variable(name: &str) -> Option<String> {
