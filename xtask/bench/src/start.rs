@@ -3,7 +3,7 @@ use anyhow::{Result, bail};
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Fresh applies, and cold starts, that are measured; the best and the median are printed.
@@ -22,9 +22,9 @@ pub fn run() -> Result<()> {
     print("apply of the least spec on an empty directory (goal ≤ 3 s)", applies);
     std::thread::sleep(IDLE);
     println!("all six running idle (goal ≤ 30 MB): {:.1} MB resident", deployment.memory_mb("VmRSS")?);
-    let mut starts = Vec::new();
+    let (mut starts, mut last) = (Vec::new(), None);
     for _ in 0..ROUNDS {
-        starts.push(cold_start(&deployment)?);
+        starts.push(cold_start(&deployment, &mut last)?);
     }
     print("cold serve to the first answered root call (goal ≤ 20 ms)", starts);
     println!(
@@ -46,8 +46,9 @@ fn print(what: &str, mut times: Vec<Duration>) {
     );
 }
 
-/// Ends the host, starts `serve` as the provider does, and asks root until it answers.
-fn cold_start(deployment: &Deployment) -> Result<Duration> {
+/// Ends the host, starts `serve` as the provider does, and asks root until it answers. `last` is the host that was started
+/// here before: a child stays in the table of processes until it is waited for.
+fn cold_start(deployment: &Deployment, last: &mut Option<Child>) -> Result<Duration> {
     let pid = deployment.pid()?;
     let environ = fs::read(format!("/proc/{pid}/environ"))?;
     let variables: Vec<(String, String)> = String::from_utf8_lossy(&environ)
@@ -57,11 +58,14 @@ fn cold_start(deployment: &Deployment) -> Result<Duration> {
         .collect();
     let address = fs::read_to_string(deployment.path().join(".acquire/bench/data/host/address"))?;
     Command::new("kill").args(["-9", &pid.to_string()]).status()?;
+    if let Some(mut child) = last.take() {
+        child.wait()?;
+    }
     while fs::exists(format!("/proc/{pid}"))? {
         std::thread::sleep(Duration::from_millis(5));
     }
     let started = Instant::now();
-    Command::new(deployment.binary())
+    let child = Command::new(deployment.binary())
         .arg("serve")
         .env_clear()
         .envs(variables)
@@ -69,6 +73,7 @@ fn cold_start(deployment: &Deployment) -> Result<Duration> {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()?;
+    *last = Some(child);
     while started.elapsed() < Duration::from_secs(10) {
         if let Ok(mut stream) = TcpStream::connect(&address) {
             let head = "POST /t/registry HTTP/1.1\r\nhost: bench\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
